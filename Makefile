@@ -1,0 +1,55 @@
+# `make help` lists what there is. Everything runs from .venv, which `make setup` makes from requirements.lock.
+
+BIN := .venv/bin
+PACKAGES := $(wildcard banks dags disbursement ledger reconciliation schemas simulator treasury)
+FAST := $(wildcard tests/spec tests/property tests/golden tests/hostile)
+PROFILE ?= quick
+WORKERS ?= 2
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check lint types arrows fast fix test screenshots lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv with the salur command in it; at once when nothing changed
+	@python=$$(sh scripts/find-python.sh) && "$$python" scripts/setup.py
+
+demo: setup ## one monthly cycle in Airflow against simulated banks; KEEP=1 leaves it up, APPROVE=ui waits for you
+	@KEEP="$(KEEP)" APPROVE="$(APPROVE)" $(BIN)/python -m treasury.demo
+
+check: setup ## what a commit must pass, in under a minute: style, types, arrows, fast tests
+	@$(MAKE) -j2 --output-sync=target types fast
+	@$(MAKE) lint arrows
+
+lint: setup
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run make fix"; $(BIN)/ruff format --check .; exit 1; }
+
+types: setup
+	@$(BIN)/mypy $(PACKAGES)
+
+arrows: setup
+	@$(BIN)/lint-imports --no-logo
+
+fast: setup
+	@$(BIN)/python -m pytest -q -m "not needs and not slow" $(FAST)
+
+fix: setup ## let ruff repair and format what it can
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+test: setup ## the whole suite against real servers; PROFILE=nightly draws many more examples
+	@sh scripts/test-servers.sh
+	@$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=$(PROFILE) $(ARGS)
+
+screenshots: setup ## the pictures in README, taken from a demonstration that runs for them
+	@$(BIN)/python scripts/screenshots.py
+
+lock: setup ## work out requirements.lock anew from pyproject.toml; UPGRADE=1 takes the newest releases
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --extra dev \
+		$(if $(UPGRADE),--upgrade) pyproject.toml --output-file requirements.lock
+
+clean: ## remove what was made, but neither .venv nor any home with a ledger in it
+	@rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
