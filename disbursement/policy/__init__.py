@@ -149,7 +149,7 @@ def policy_for_wave(wave: int | None) -> str | None:
 
 
 def parse_policy(content: bytes) -> Policy:
-    """A policy from the bytes of its file. A figure without its source or an unknown word is a KeyError or TypeError."""
+    """A policy from the bytes of its file. A figure or source that is missing is a KeyError or TypeError."""
     data = tomllib.loads(content.decode("utf-8"))
     training = data["training"]
     window = training["purchase_window"]
