@@ -28,6 +28,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "blocklist": ("nik", "source"),
 }
 
+_BLANKS = " \t\n\v\f\r\u00a0\ufeff"  # what identifiers are trimmed of: white space, and a byte order mark
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
@@ -100,18 +101,18 @@ def nik_problem(nik: str | None, provinces: Collection[str]) -> str | None:
     Sixteen digits PPKKCC DDMMYY SSSS: a known province, a regency and a district that are not 00, a birth date that
     exists (a woman's day is 40 higher), and a serial from 0001.
     """
-    text = (nik or "").strip()
+    text = (nik or "").strip(_BLANKS)
     if not (len(text) == 16 and text.isascii() and text.isdigit()):
         return "not_16_digits"
     if text[0:2] not in provinces:
-        return "province_unknown"
+        return "unknown_province"
     if text[2:4] == "00" or text[4:6] == "00":
-        return "region_zero"
+        return "zero_region"
     day, month, year = int(text[6:8]), int(text[8:10]), int(text[10:12])
     if not any(_is_a_date(century + year, month, day if day <= 40 else day - 40) for century in (1900, 2000)):
-        return "birth_date_impossible"
+        return "impossible_date"
     if text[12:16] == "0000":
-        return "serial_zero"
+        return "zero_serial"
     return None
 
 
@@ -121,12 +122,12 @@ def _is_a_date(year: int, month: int, day: int) -> bool:
 
 def _nik(row: Row, column: str = "nik") -> str:
     """The NIK as compared: trimmed text, malformed or not; "" is no NIK."""
-    return (row.get(column) or "").strip()
+    return (row.get(column) or "").strip(_BLANKS)
 
 
 def _kk(row: Row) -> str:
     """The family card's number if it is sixteen digits, else "": no card, and no limit."""
-    text = (row.get("kk") or "").strip()
+    text = (row.get("kk") or "").strip(_BLANKS)
     return text if len(text) == 16 and text.isascii() and text.isdigit() else ""
 
 
