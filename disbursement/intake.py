@@ -1,0 +1,210 @@
+"""Take a source drop: land, check, quarantine, deduplicate, correct, revoke. Nothing is lost and nothing taken twice.
+
+Every distinct row of every drop is kept, personal data sealed and replaced by keyed digests; which of several rows of
+one key stands is decided when the rules look, by `disbursement.records`, so the order of arrival plays no part.
+"""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from disbursement.records import standing
+from disbursement.sources.files import Drop, Rows, read_part
+from ledger import chain, store
+from ledger.house import House
+from ledger.instants import to_micros
+from schemas.fields import INSTANT
+from schemas.identifiers import nik_problems, nik_warnings, normalise_account, province_codes
+
+SOURCE_TABLES: dict[str, sa.Table] = {
+    "participants": store.source_participants,
+    "accounts": store.source_accounts,
+    "trainings": store.source_trainings,
+    "completions": store.source_completions,
+    "blocklist": store.source_blocklist,
+    "surveys": store.source_surveys,
+}
+KEYS: dict[str, list[str]] = {
+    "participants": ["participant_id"],
+    "accounts": ["participant_id", "version"],
+    "trainings": ["training_id"],
+    "completions": ["completion_id"],
+    "blocklist": ["nik_mac", "source"],
+    "surveys": ["participant_id", "number"],
+}
+_LANDING = {"row_mac", "drop_id", "source_file", "row", "sealed", "warnings", "nik_problem", "province"}
+_SEALED = {"participants": ("nik", "kk", "name"), "accounts": ("account_number", "owner_name", "owner_nik")}
+"""What the seal of a row holds."""
+
+
+def take(house: House, drop: Drop) -> dict[str, int]:
+    """Take every row of a drop that has not been taken yet, in one transaction.
+
+    Returns counts: rows read, taken (new), repeated (known already) and quarantined (new ones).
+    """
+    counts = {"read": 0, "taken": 0, "repeated": 0, "quarantined": 0}
+    for part in drop.parts:
+        with drop.open(part) as stream:
+            house.archive.put_stream(stream)
+    with house.store.transaction() as connection:
+        for part in drop.parts:
+            for rows in read_part(drop, part):
+                _take_rows(house, connection, drop, rows, counts)
+            house.say(f"{part.name}: {counts['taken']:,} taken, {counts['quarantined']:,} quarantined so far")
+        for name in {part.table.short_name for part in drop.parts}:
+            counts["quarantined"] += _quarantine_conflicts(connection, drop.drop_id, name)
+        _save_decisions(connection, drop)
+        row = {"drop_id": drop.drop_id, "source": drop.url, "taken_at": to_micros(house.at), "row_count": counts["read"]}
+        if store.insert_new(connection, store.drops, [row]):
+            chain.append(
+                connection,
+                at=house.at,
+                actor=house.actor,
+                kind="drop_taken",
+                subject=drop.drop_id,
+                details={**counts, "files": {part.name: part.sha256 for part in drop.parts}},
+            )
+    return counts
+
+
+def _take_rows(house: House, connection: sa.Connection, drop: Drop, rows: Rows, counts: dict[str, int]) -> None:
+    name = rows.part.table.short_name
+    landed = land(house, drop.drop_id, rows)
+    taken = store.insert_new(connection, SOURCE_TABLES[name], landed)
+    counts["read"] += landed.num_rows + len(rows.quarantined)
+    counts["taken"] += taken
+    counts["repeated"] += landed.num_rows - taken
+    aside = [
+        {
+            "drop_id": drop.drop_id,
+            "table": name,
+            "row": number,
+            "reason": reason,
+            "source": rows.part.name,
+            "row_mac": house.keys.mac("raw", raw),
+            "raw_sealed": house.keys.seal(f"quarantine:{name}", raw.encode()),
+        }
+        for number, reason, raw in rows.quarantined
+    ]
+    counts["quarantined"] += store.insert_new(connection, store.quarantine, aside)
+
+
+def land(house: House, drop_id: str, rows: Rows) -> pa.Table:
+    """Typed clear rows as rows of the ledger: personal data as keyed digests and a seal, the whole row as `row_mac`."""
+    clear, name = rows.table, rows.part.table.short_name
+    columns: dict[str, Any] = {c: clear.column(c) for c in clear.column_names}
+    if name == "participants":
+        niks = columns["nik"]
+        columns["nik_problem"] = nik_problems(niks)
+        columns["province"] = province_codes(niks)
+        columns["warnings"] = nik_warnings(niks, columns["accepted_on"])
+        kk = columns["kk"]
+        is_kk = pc.fill_null(pc.match_substring_regex(kk, "^[0-9]{16}$"), False)
+        columns["kk_mac"] = house.keys.mac_array("kk", pc.if_else(is_kk, kk, pa.scalar(None, pa.string())))
+        columns["nik_mac"] = house.keys.mac_array("nik", niks)
+        columns["name_mac"] = house.keys.mac_array("name", columns["name"])
+    elif name == "accounts":
+        numbers = pa.array([normalise_account(number) for number in columns["account_number"].to_pylist()], pa.string())
+        columns["account_mac"] = house.keys.mac_array("account", numbers)
+        columns["owner_nik_mac"] = house.keys.mac_array("nik", columns["owner_nik"])
+        columns["owner_name_mac"] = house.keys.mac_array("name", columns["owner_name"])
+    elif name == "blocklist":
+        columns["nik_mac"] = house.keys.mac_array("nik", columns["nik"])
+    columns["row_mac"] = house.keys.mac_array(name, content(clear))
+    columns["drop_id"] = pa.repeat(drop_id, clear.num_rows)
+    columns["source_file"] = pa.repeat(rows.part.name, clear.num_rows)
+    columns["row"] = rows.numbers
+    if name in _SEALED:
+        columns["sealed"] = _seal(house, clear, _SEALED[name])
+    return pa.table({c.name: columns[c.name] for c in SOURCE_TABLES[name].columns})
+
+
+def content(rows: pa.Table) -> pa.Array:
+    """One text a row that holds all of its columns unambiguously; equal rows have equal texts, whatever their file."""
+    parts = []
+    for field in rows.schema:
+        column = rows.column(field.name)
+        text = (column.cast(pa.int64()) if field.type == INSTANT else column).cast(pa.string())
+        sized = pc.binary_join_element_wise(pc.utf8_length(text).cast(pa.string()), text, ":")
+        parts.append(pc.fill_null(sized, "-"))
+    joined = pc.binary_join_element_wise(*parts, "|")
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def _seal(house: House, clear: pa.Table, names: tuple[str, ...]) -> pa.Array:
+    people = clear.column("participant_id").to_pylist()
+    values = [clear.column(name).to_pylist() for name in names]
+    return pa.array(
+        [
+            house.keys.seal(who, json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False).encode())
+            for who, *row in zip(people, *values, strict=True)
+        ],
+        pa.binary(),
+    )
+
+
+def _repeated_keys(name: str, drop_id: str | None = None) -> sa.Subquery:
+    """The keys of a source table that have more than one distinct row (and at least one of the given drop)."""
+    table = SOURCE_TABLES[name]
+    keys = [table.c[key] for key in KEYS[name]]
+    query = sa.select(*keys).group_by(*keys).having(sa.func.count() > 1)
+    if drop_id is not None:
+        query = query.having(sa.func.sum(sa.case((table.c.drop_id == drop_id, 1), else_=0)) > 0)
+    return query.subquery()
+
+
+def _quarantine_conflicts(connection: sa.Connection, drop_id: str, name: str) -> int:
+    """Set aside the rows of one key that contradict each other, this drop's and earlier ones alike."""
+    table, repeated = SOURCE_TABLES[name], _repeated_keys(name, drop_id)
+    on = sa.and_(*(table.c[key] == repeated.c[key] for key in KEYS[name]))
+    rows = store.read(connection, sa.select(table).join(repeated, on))
+    _, conflicting = standing(rows.drop_columns([c for c in rows.column_names if c in _LANDING]), KEYS[name])
+    aside = rows.take(conflicting)
+    sealed = aside.column("sealed") if "sealed" in aside.column_names else pa.nulls(aside.num_rows, pa.binary())
+    found = [
+        {
+            "drop_id": row["drop_id"],
+            "table": name,
+            "row": row["row"],
+            "reason": "conflicting_record",
+            "source": row["source_file"],
+            "row_mac": row["row_mac"],
+            "raw_sealed": blob or b"",
+        }
+        for row, blob in zip(
+            aside.select(["drop_id", "row", "source_file", "row_mac"]).to_pylist(), sealed.to_pylist(), strict=True
+        )
+    ]
+    return store.insert_new(connection, store.quarantine, found)
+
+
+def _save_decisions(connection: sa.Connection, drop: Drop) -> None:
+    rows = [
+        {
+            "sk_number": number,
+            "row_count": int(promise.get("people", 0)),
+            "amount_idr": int(promise.get("amount_idr", 0)),
+            "drop_id": drop.drop_id,
+        }
+        for number, promise in sorted(drop.manifest.get("decisions", {}).items())
+    ]
+    store.insert_new(connection, store.decisions_people, rows)
+
+
+def current(connection: sa.Connection, name: str) -> pa.Table:
+    """The rows of a source table that stand, one a key, without what only landing needs.
+
+    Most keys have one row and are read as they are; the few with several go through `standing`.
+    """
+    table = SOURCE_TABLES[name]
+    extra = {"nik_problem", "province"} if name == "participants" else set()
+    wanted = [c for c in table.columns if c.name not in _LANDING - extra]
+    repeated = _repeated_keys(name)
+    on = sa.and_(*(table.c[key] == repeated.c[key] for key in KEYS[name]))
+    single = sa.select(*wanted).outerjoin(repeated, on).where(repeated.c[KEYS[name][0]].is_(None))
+    several = store.read(connection, sa.select(*wanted).join(repeated, on))
+    stands, _ = standing(several, KEYS[name])
+    return pa.concat_tables([store.read(connection, single), stands.select([c.name for c in wanted])])

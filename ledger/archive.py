@@ -1,0 +1,104 @@
+"""Every byte sent or received, under its SHA-256, encrypted, on a local folder or any fsspec URL.
+
+An object is written once under a temporary name and renamed, so a name that exists is whole. Reading checks both the
+AES-GCM tags and the SHA-256; a difference is damaged evidence, never a value.
+"""
+
+import hashlib
+import posixpath
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import fsspec
+from cryptography.exceptions import InvalidTag
+
+from ledger.keyring import Keyring, sha256_hex
+from schemas.errors import EvidenceDamaged, TryLater
+
+CHUNK_BYTES = 4 * 1024 * 1024
+_TAG_BYTES = 16
+
+
+class Archive:
+    """A store of immutable bytes, addressed by the SHA-256 of their clear content."""
+
+    def __init__(self, url: str, keyring: Keyring) -> None:
+        self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._keyring = keyring
+
+    def _path(self, key: str) -> str:
+        return posixpath.join(self._root, key[:2], key)
+
+    def put(self, data: bytes | memoryview) -> str:
+        """Keep `data`; returns its key. Keeping the same bytes again changes nothing."""
+        view = memoryview(data)
+        return self._write(
+            sha256_hex(view), (bytes(view[i : i + CHUNK_BYTES]) for i in range(0, len(view), CHUNK_BYTES))
+        )
+
+    def put_stream(self, stream: BinaryIO) -> str:
+        """Keep all that a seekable stream holds, in bounded memory; returns its key."""
+        digest = hashlib.sha256()
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+        stream.seek(0)
+        return self._write(digest.hexdigest(), iter(lambda: stream.read(CHUNK_BYTES), b""))
+
+    def _write(self, key: str, chunks: Iterator[bytes]) -> str:
+        path = self._path(key)
+        try:
+            if self._fs.exists(path):
+                return key
+            self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
+            partial = f"{path}.partial"
+            with self._fs.open(partial, "wb") as target:
+                number, held = 0, next(chunks, b"")
+                for following in chunks:
+                    target.write(self._keyring.seal_chunk(key, number, False, held))
+                    number, held = number + 1, following
+                target.write(self._keyring.seal_chunk(key, number, True, held))
+            self._fs.mv(partial, path)
+        except OSError as error:
+            raise TryLater(
+                "The archive cannot be written.",
+                error.strerror or type(error).__name__,
+                "Free space or mend the store.",
+            ) from None
+        return key
+
+    def get(self, key: str) -> bytes:
+        """The bytes kept under `key`, checked."""
+        return b"".join(self.chunks(key))
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """The bytes kept under `key`, chunk by chunk; the last chunk comes only if the whole is as it was stored."""
+        digest = hashlib.sha256()
+        sealed_bytes = CHUNK_BYTES + _TAG_BYTES
+        try:
+            with self._fs.open(self._path(key), "rb") as source:
+                number, held = 0, source.read(sealed_bytes)
+                while True:
+                    following = source.read(sealed_bytes)
+                    clear = self._keyring.unseal_chunk(key, number, not following, held)
+                    digest.update(clear)
+                    if not following:
+                        break
+                    yield clear
+                    number, held = number + 1, following
+        except (OSError, InvalidTag) as error:
+            raise _damaged(
+                key, "missing" if isinstance(error, FileNotFoundError) else "changed or unreadable"
+            ) from None
+        if digest.hexdigest() != key:
+            raise _damaged(key, "not the bytes that were stored")
+        yield clear
+
+    def has(self, key: str) -> bool:
+        """Whether something is kept under `key`."""
+        return bool(self._fs.exists(self._path(key)))
+
+
+def _damaged(key: str, why: str) -> EvidenceDamaged:
+    return EvidenceDamaged(
+        f"The archived object {key} is damaged.", f"It is {why}.", "Restore the archive from its copy."
+    )

@@ -1,0 +1,57 @@
+"""Who agreed to exactly what: consent of one named person to one digest, used once, until it expires.
+
+Used wherever a second pair of eyes is asked for: release of a batch, resolving an exception. The sender reads consent
+from here and from nowhere else, so an Airflow task that is marked a success releases nothing.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ledger import store
+from ledger.instants import to_micros
+from schemas.errors import PersonNeeded
+
+
+def give(
+    connection: sa.Connection,
+    *,
+    purpose: str,
+    subject: str,
+    digest: str,
+    person: str,
+    via: str,
+    at: datetime,
+    expires_at: datetime,
+) -> bool:
+    """Record that `person` agrees to `digest` of `subject`; False when the same person had agreed to it already."""
+    row = {
+        "seq": store.next_seq(connection, store.consents),
+        "purpose": purpose,
+        "subject": subject,
+        "digest": digest,
+        "person": person,
+        "via": via,
+        "at": to_micros(at),
+        "expires_at": to_micros(expires_at),
+    }
+    return store.insert_new(connection, store.consents, [row]) == 1
+
+
+def people(connection: sa.Connection, *, purpose: str, subject: str, digest: str, at: datetime) -> set[str]:
+    """Whose consent to exactly `digest` of `subject` holds at the instant `at`."""
+    c = store.consents.c
+    query = sa.select(c.person).where(
+        c.purpose == purpose, c.subject == subject, c.digest == digest, c.at <= to_micros(at), c.expires_at > to_micros(at)
+    )
+    return set(connection.scalars(query))
+
+
+def use(connection: sa.Connection, *, purpose: str, subject: str, digest: str, actor: str, at: datetime) -> None:
+    """Spend the consent. It can be spent once: a second time is refused by the database's key."""
+    u = store.consent_uses.c
+    query = sa.select(u.at).where(u.purpose == purpose, u.subject == subject, u.digest == digest)
+    if connection.execute(query).first():
+        raise PersonNeeded(f"The consent to {subject} is spent.", "It covers one act.", "Ask for a new one.")
+    row = {"purpose": purpose, "subject": subject, "digest": digest, "at": to_micros(at), "actor": actor}
+    store.insert(connection, store.consent_uses, [row])

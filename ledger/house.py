@@ -1,0 +1,29 @@
+"""A home, opened: where its record, bytes and keys are, at which instant it is looked at, and its configuration."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ledger.archive import Archive
+from ledger.keyring import Keyring
+from ledger.store import Store
+
+
+def _silent(_message: str) -> None:
+    """Progress for nobody."""
+
+
+@dataclass(frozen=True)
+class House:
+    """What every step is handed. `at` is the run's clock; `say` tells a person how far it is, without personal data."""
+
+    path: Path
+    config: Mapping[str, Any]
+    store: Store
+    archive: Archive
+    keys: Keyring
+    at: datetime
+    actor: str
+    say: Callable[[str], None] = field(default=_silent)

@@ -1,0 +1,328 @@
+"""The record in SQL: tables built from the definitions in `schemas`, insert-only, on SQLite by default.
+
+Uniqueness is the database's business. At most one attempt of an entitlement can be open or successful, by keys alone:
+`instructions` is unique on (participant, benefit, sequence, attempt); `attempt_ends` holds how an attempt ended without
+paying; attempt n > 1 refers to the end of attempt n-1. Triggers refuse UPDATE and DELETE, so history only grows.
+
+Instants are whole microseconds since 1970 in UTC (`BigInteger`), which is what Arrow holds: no conversion loses a digit.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from schemas.errors import InputRejected, TryLater
+from schemas.fields import BYTES, DATE, FIELDS, FLAG, INSTANT, WHOLE
+from schemas.tables import TABLES
+
+SCHEMA_VERSION = 1
+BATCH_ROWS = 50_000
+
+METADATA = sa.MetaData()
+
+
+def _sql_type(kind: pa.DataType) -> sa.types.TypeEngine[Any]:
+    if kind in (WHOLE, INSTANT):
+        return sa.BigInteger()
+    if kind == DATE:
+        return sa.Date()
+    if kind == FLAG:
+        return sa.Boolean()
+    if kind == BYTES:
+        return sa.LargeBinary()
+    return sa.Text()
+
+
+def _define(name: str, columns: str, key: str, *constraints: sa.Constraint | sa.Index) -> sa.Table:
+    """A SQL table from field names; a question mark marks a column that may be null."""
+    keys = key.split()
+    built = [
+        sa.Column(
+            word.rstrip("?"),
+            _sql_type(FIELDS[word.rstrip("?")].type),
+            primary_key=word.rstrip("?") in keys,
+            nullable=word.endswith("?"),
+            autoincrement=False,
+        )
+        for word in columns.split()
+    ]
+    return sa.Table(name, METADATA, *built, *constraints)
+
+
+def _from_definition(name: str, key: str, *constraints: sa.Constraint | sa.Index) -> sa.Table:
+    """The SQL table of a definition in `schemas.tables`, under its name without the version."""
+    definition = TABLES[name]
+    columns = " ".join(c + ("?" if c in definition.optional else "") for c in definition.columns)
+    return _define(definition.short_name, columns, key, *constraints)
+
+
+# --- intake: every distinct row of every drop ------------------------------------------------------------------------
+drops = _define("drops", "drop_id source taken_at row_count", "drop_id")
+source_participants = _define(
+    "source_participants",
+    "participant_id row_mac drop_id source_file row recorded_at? status_at? nik_mac? kk_mac? name_mac? nik_problem?"
+    " province? wave? accepted_on? occupation? status? sk_number? sk_line? warnings? sealed",
+    "participant_id row_mac",
+)
+source_accounts = _define(
+    "source_accounts",
+    "participant_id version row_mac drop_id source_file row recorded_at? channel? owner_nik_mac? owner_name_mac?"
+    " account_mac? verified_at? closed_at? sealed",
+    "participant_id version row_mac",
+)
+source_trainings = _define(
+    "source_trainings",
+    "training_id row_mac drop_id source_file row recorded_at? title? provider? platform? price_idr?",
+    "training_id row_mac",
+)
+source_completions = _define(
+    "source_completions",
+    "completion_id row_mac drop_id source_file row recorded_at? platform? participant_id? training_id? purchased_at?"
+    " completed_at? certificate_number? rating? reviewed_at? revoked_at?",
+    "completion_id row_mac",
+    sa.Index("source_completions_by_person", "participant_id"),
+)
+source_blocklist = _define(
+    "source_blocklist",
+    "nik_mac source row_mac drop_id source_file row recorded_at? reason? listed_on? delisted_on?",
+    "nik_mac source row_mac",
+)
+source_surveys = _define(
+    "source_surveys",
+    "participant_id number row_mac drop_id source_file row recorded_at? completed_at?",
+    "participant_id number row_mac",
+)
+decisions_people = _define("decisions_people", "sk_number row_count amount_idr drop_id", "sk_number drop_id")
+quarantine = _from_definition("quarantine.v1", "table row reason source row_mac")
+
+# --- disbursement ----------------------------------------------------------------------------------------------------
+entitlement_runs = _define(
+    "entitlement_runs",
+    "seq run_id period cut_off at archive_key row_count details",
+    "seq",
+    sa.UniqueConstraint("run_id"),
+)
+funds = _define("funds", "reference amount_idr at person", "reference")
+batches = _from_definition("batches.v1", "batch")
+files = _from_definition(
+    "files.v1",
+    "file_name",
+    sa.UniqueConstraint("message_id", "is_companion"),
+    sa.ForeignKeyConstraint(["batch"], ["batches.batch"]),
+)
+attempt_ends = _define(
+    "attempt_ends",
+    "participant_id benefit sequence attempt end code_list? reason_code? evidence at",
+    "participant_id benefit sequence attempt",
+    sa.ForeignKeyConstraint(
+        ["participant_id", "benefit", "sequence", "attempt"],
+        ["instructions.participant_id", "instructions.benefit", "instructions.sequence", "instructions.attempt"],
+        use_alter=True,
+        name="attempt_ends_instruction",
+    ),
+)
+instructions = _from_definition(
+    "instructions.v1",
+    "end_to_end_id",
+    sa.UniqueConstraint("participant_id", "benefit", "sequence", "attempt"),
+    sa.ForeignKeyConstraint(["file_name"], ["files.file_name"]),
+    sa.ForeignKeyConstraint(
+        ["participant_id", "benefit", "sequence", "previous_attempt"],
+        [
+            "attempt_ends.participant_id",
+            "attempt_ends.benefit",
+            "attempt_ends.sequence",
+            "attempt_ends.attempt",
+        ],
+    ),
+    sa.CheckConstraint(
+        "(attempt = 1 AND previous_attempt IS NULL)"
+        " OR (attempt > 1 AND previous_attempt IS NOT NULL AND previous_attempt = attempt - 1)",
+        name="attempt_follows_an_end",
+    ),
+    sa.CheckConstraint("amount_idr > 0", name="amount_is_positive"),
+    sa.Index("instructions_by_period", "period"),
+    sa.Index("instructions_by_file", "file_name"),
+)
+file_states = _define(
+    "file_states", "seq file_name state evidence at", "seq", sa.UniqueConstraint("file_name", "state", "evidence")
+)
+instruction_states = _define(
+    "instruction_states",
+    "seq end_to_end_id state code_list? reason_code? evidence at",
+    "seq",
+    sa.UniqueConstraint("end_to_end_id", "state", "evidence"),
+    sa.Index("instruction_states_by_id", "end_to_end_id"),
+)
+consents = _define(
+    "consents",
+    "seq purpose subject digest person via at expires_at",
+    "seq",
+    sa.UniqueConstraint("purpose", "subject", "digest", "person"),
+)
+consent_uses = _define("consent_uses", "purpose subject digest at actor", "purpose subject digest")
+holds = _define("holds", "seq participant_id act reason person at", "seq")
+brakes = _define("brakes", "seq act reason person at", "seq")
+
+# --- what came back ---------------------------------------------------------------------------------------------------
+inbound_files = _define(
+    "inbound_files",
+    "seq sha256 bank file_name byte_count kind state reason? archive_key? row_count at",
+    "seq",
+    sa.UniqueConstraint("sha256", "bank"),
+)
+inbound_names = _define("inbound_names", "bank file_name sha256 at", "bank file_name sha256")
+reconciliation_runs = _define("reconciliation_runs", "seq run_id period at archive_key row_count details", "seq")
+breaks = _define(
+    "breaks",
+    "seq run_id break_id period kind bank end_to_end_id? file_name? expected? found? amount_idr? state at",
+    "seq",
+    sa.Index("breaks_by_id", "break_id"),
+)
+proofs = _define(
+    "proofs", "run_id period stage scope equation left_count right_count left_idr right_idr holds", "run_id stage scope"
+)
+exception_acts = _define("exception_acts", "seq break_id act person note at", "seq")
+
+# --- the record of the record ----------------------------------------------------------------------------------------
+check_results = _define(
+    "check_results",
+    "seq run_id step table expectation column? action success failed_count row_count observed? at",
+    "seq",
+)
+events = _from_definition("events.v1", "seq", sa.UniqueConstraint("previous_hash"))
+schema_versions = _define("schema_versions", "version at", "version")
+
+
+def _insert_only(table: sa.Table) -> None:
+    for act in ("UPDATE", "DELETE"):
+        statement = sa.DDL(
+            f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} "
+            f"BEGIN SELECT RAISE(ABORT, '{table.name} is insert-only'); END"
+        )
+        sa.event.listen(table, "after_create", statement.execute_if(dialect="sqlite"))
+
+
+for _each in METADATA.tables.values():
+    _insert_only(_each)
+
+
+class Store:
+    """The ledger's database: transactions, bulk inserts and reads as Arrow tables."""
+
+    def __init__(self, dsn: str) -> None:
+        try:
+            self.engine = sa.create_engine(dsn)
+        except sa.exc.ArgumentError:
+            raise InputRejected(
+                "The ledger's DSN cannot be read.", "", "Give a SQLAlchemy URL in salur.toml."
+            ) from None
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _sqlite_connect)
+            sa.event.listen(self.engine, "begin", _sqlite_begin)
+
+    def create(self, at_us: int) -> None:
+        """Make the tables of this version; a ledger that has them already is left as it is."""
+        METADATA.create_all(self.engine)
+        with self.transaction() as connection:
+            insert_new(connection, schema_versions, [{"version": SCHEMA_VERSION, "at": at_us}])
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """All or nothing. On SQLite the write lock is taken at once, so two writers wait for each other."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise _out_of_reach(error) from None
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read by; nothing is kept of what is written through it."""
+        try:
+            with self.engine.connect().execution_options(reading=True) as connection:
+                yield connection
+                connection.rollback()
+        except sa.exc.OperationalError as error:
+            raise _out_of_reach(error) from None
+
+    def read(self, query: sa.Select[Any], schema: pa.Schema | None = None) -> pa.Table:
+        """The rows of `query` as an Arrow table; types come from the fields' definitions, or from `schema`."""
+        with self.reading() as connection:
+            return read(connection, query, schema)
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _sqlite_begin, not by the driver's guess
+    cursor = connection.cursor()
+    for pragma in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
+
+
+def _out_of_reach(error: sa.exc.OperationalError) -> TryLater:
+    return TryLater("The ledger cannot be used now.", str(error.orig), "Mend the cause, then give the command again.")
+
+
+def read(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema | None = None) -> pa.Table:
+    """The rows of `query` as an Arrow table, read in bounded batches."""
+    target = schema or pa.schema([pa.field(c.name, FIELDS[c.name].type) for c in query.selected_columns])
+    batches = []
+    for rows in connection.execution_options(yield_per=BATCH_ROWS).execute(query).partitions():
+        columns = list(zip(*rows, strict=True))
+        batches.append(
+            pa.record_batch(
+                [_arrow_column(list(values), field.type) for values, field in zip(columns, target, strict=True)],
+                schema=target,
+            )
+        )
+    return pa.Table.from_batches(batches, target)
+
+
+def _arrow_column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if kind == INSTANT:
+        return pa.array(values, pa.int64()).cast(pa.timestamp("us")).cast(INSTANT)
+    return pa.array(values, kind)
+
+
+def rows_of(table: pa.Table) -> Iterator[list[dict[str, Any]]]:
+    """An Arrow table as lists of SQL rows: instants as whole microseconds."""
+    columns = [
+        table.column(i).cast(pa.int64()) if field.type == INSTANT else table.column(i)
+        for i, field in enumerate(table.schema)
+    ]
+    plain = pa.table(columns, names=table.column_names)
+    for batch in plain.to_batches(max_chunksize=BATCH_ROWS):
+        yield batch.to_pylist()
+
+
+def insert(connection: sa.Connection, table: sa.Table, rows: pa.Table | Sequence[dict[str, Any]]) -> int:
+    """Add rows; one that is there already breaks its key and stops the transaction. Returns how many were given."""
+    count = 0
+    for chunk in rows_of(rows) if isinstance(rows, pa.Table) else [rows]:
+        if chunk:
+            connection.execute(sa.insert(table), list(chunk))
+            count += len(chunk)
+    return count
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: pa.Table | Sequence[dict[str, Any]]) -> int:
+    """Add the rows whose key is not there yet; returns how many were added."""
+    before = connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+    for chunk in rows_of(rows) if isinstance(rows, pa.Table) else [rows]:
+        if chunk:
+            connection.execute(sqlite_insert(table).on_conflict_do_nothing(), list(chunk))
+    return (connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0) - before
+
+
+def next_seq(connection: sa.Connection, table: sa.Table) -> int:
+    """The next running number of a table that has one."""
+    return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.seq), 0))) or 0) + 1

@@ -1,0 +1,173 @@
+"""States and their allowed moves, decisions and reason codes, and what to do about what a bank answers."""
+
+from typing import Final
+
+# --- decisions of `entitle` (contract, section 2, rule 5) ------------------------------------------------------------
+DECISIONS: Final = ("complete", "lapsed", "not_due", "held", "due")
+
+REASONS: Final[dict[str, tuple[str, str]]] = {
+    # code: (Indonesian, English)
+    "no_completion": ("belum ada pelatihan yang selesai", "nothing completed by the cut-off"),
+    "completion_revoked": ("semua penyelesaian pelatihan dibatalkan", "all that is completed is revoked"),
+    "no_certificate": ("belum ada sertifikat", "no certificate number"),
+    "no_rating": ("belum memberi rating", "no rating"),
+    "no_review": ("belum memberi ulasan", "no review by the cut-off"),
+    "purchase_late": ("dibeli di luar tahun anggaran penerimaan", "bought outside the calendar year of acceptance"),
+    "training_unknown": ("pelatihan tidak dikenal", "training not in the catalogue"),
+    "over_balance": ("pembelian melebihi saldo pelatihan", "purchases exceed the training balance"),
+    "not_yet_due": ("belum jatuh tempo", "not yet due"),
+    "participant_revoked": ("kepesertaan dicabut", "participant revoked"),
+    "invalid_nik": ("NIK tidak valid", "NIK fails its checks"),
+    "duplicate_nik": ("NIK sudah dipakai peserta lain", "not the first card of this NIK"),
+    "blocklisted": ("tercantum dalam daftar blokir", "on the blocklist"),
+    "kk_limit": ("lebih dari dua penerima dalam satu KK", "more than two recipients in one KK"),
+    "no_account": ("belum menautkan rekening", "no account linked"),
+    "channel_unknown": ("mitra pembayaran tidak dikenal", "channel has no bank profile"),
+    "account_unverified": ("rekening belum terverifikasi", "account not verified by the cut-off"),
+    "account_closed": ("rekening ditutup", "account closed"),
+    "owner_mismatch": ("pemilik rekening berbeda", "account owner's NIK differs"),
+    "account_refused": ("rekening pernah ditolak bank", "a bank has refused this account version"),
+    "funds_short": ("dana belum mencukupi", "funds do not reach this person"),
+    "policy_unknown": ("gelombang tanpa aturan", "no policy covers this wave"),
+}
+
+# --- states -----------------------------------------------------------------------------------------------------------
+# A state that a whole file shares is a row of the file; an instruction has rows of its own only where it differs.
+INSTRUCTION_STATES: Final = (
+    "drafted",
+    "released",
+    "submitted",
+    "unknown",
+    "accepted",
+    "debited",
+    "credited",
+    "rejected",
+    "returned",
+    "withdrawn",
+    "never_arrived",
+)
+FINAL_WITHOUT_PAYMENT: Final = frozenset({"rejected", "returned", "withdrawn", "never_arrived"})
+
+MOVES: Final[dict[str, frozenset[str]]] = {
+    "drafted": frozenset({"released", "withdrawn"}),
+    "released": frozenset({"submitted", "unknown", "withdrawn"}),
+    "unknown": frozenset({"submitted", "accepted", "debited", "credited", "rejected", "never_arrived"}),
+    "submitted": frozenset({"accepted", "debited", "credited", "rejected", "unknown"}),
+    "accepted": frozenset({"debited", "credited", "rejected"}),
+    "debited": frozenset({"credited", "rejected", "returned"}),
+    "credited": frozenset({"returned"}),
+    "rejected": frozenset(),
+    "returned": frozenset(),
+    "withdrawn": frozenset(),
+    "never_arrived": frozenset(),
+}
+"""Allowed moves. A state may be skipped when evidence of a later one arrives first; any other move is a break."""
+
+
+def may_move(old: str, new: str) -> bool:
+    """Whether evidence may move an instruction or a file from one state to the next."""
+    return new in MOVES[old]
+
+
+# --- status codes of pain.002 (ISO 20022 external code sets 4Q2023) --------------------------------------------------
+STATUS_MEANS: Final[dict[str, str]] = {
+    "RCVD": "in_flight",
+    "ACTC": "in_flight",
+    "ACCP": "accepted",
+    "ACFC": "accepted",
+    "PATC": "in_flight",
+    "ACSP": "accepted",
+    "PDNG": "in_flight",
+    "ACWC": "accepted",
+    "ACPD": "accepted",
+    "ACSC": "debited",
+    "ACCC": "credited",
+    "ACWP": "in_flight",
+    "BLCK": "in_flight",
+    "RJCT": "rejected",
+    "PART": "part",
+}
+"""What a status says of money. ACSC is settled on our side only; ACCC alone says that the recipient has it. PART is a
+group's status and says nothing of a single payment. A status that is not here is a break, never a default."""
+
+REMEDIES: Final = ("fix_account", "retry_later", "stop_file", "find_earlier", "hold_for_person", "review")
+
+_FIX = "AC01 AC03 AC04 AC06 AC07 AG01 BE01 BE06 BE22 NOCM RC04 CNOR UCRD"
+_RETRY = "AB01 AB05 AB06 AB08 AB09 AB10 ED05 ED06 TM01 AM13 AM14 AM21 AM02 FF10"
+_STOP = "AM04 AC02 AC05 AM10 AM18 AM19 FF01 DS0B DS0D DT01"
+_DUPLICATE = "AM05 DUPL DU01 DU02 DU03 DU04 DU05 RF01"
+_PERSON = "MD07 FRAD FR01 AM07 RR04"
+_SAYS_NOTHING = "MS02 MS03 NARR NOAS"
+_RETURN_FIX = "AC01 AC03 AC04 AC06 AC07 AG01 BE01 BE06 BE22 RC04 CNOR NOCM"
+_RETURN_RETRY = "AB01 AM02 AM21 ED05 TM01"
+
+
+def _by_code(**codes: str) -> dict[str, str]:
+    return {code: remedy for remedy, listed in codes.items() for code in listed.split()}
+
+
+REMEDY: Final[dict[tuple[str, str], str]] = {
+    **{
+        ("status", code): remedy
+        for code, remedy in (
+            _by_code(
+                fix_account=_FIX + " AC14",
+                retry_later=_RETRY,
+                stop_file=_STOP,
+                find_earlier=_DUPLICATE,
+                hold_for_person=_PERSON,
+                review=_SAYS_NOTHING,
+            )
+        ).items()
+    },
+    **{
+        ("return", code): remedy
+        for code, remedy in (
+            _by_code(
+                fix_account=_RETURN_FIX,
+                retry_later=_RETURN_RETRY,
+                find_earlier=_DUPLICATE,
+                hold_for_person=_PERSON,
+                review=_SAYS_NOTHING,
+            )
+        ).items()
+    },
+}
+"""The remedy for each (list, code). The status and the return list reuse codes with other meanings (AC14 is the
+creditor's account type in one and an agent in the other), so the list is part of the key."""
+
+
+def remedy(code_list: str, code: str | None) -> str:
+    """What to do about a code of the `status` or the `return` list; an unknown or missing code goes to a person."""
+    return REMEDY.get((code_list, code or ""), "review")
+
+
+# --- breaks -----------------------------------------------------------------------------------------------------------
+BREAKS: Final[dict[str, tuple[str, str]]] = {
+    "missing_at_bank": ("tidak ada di bank", "sent, and the bank says nothing of it past its deadline"),
+    "unknown_to_us": ("tidak kami kenal", "the bank names a payment that is not ours"),
+    "amount_differs": ("jumlah berbeda", "the bank's amount is not ours"),
+    "date_outside_window": ("tanggal di luar jendela", "booked outside the allowed dates"),
+    "duplicate": ("ganda", "booked or answered more than once"),
+    "ambiguous": ("ambigu", "more than one candidate and no reference to tell them apart"),
+    "contradiction": ("bertentangan", "evidence that contradicts what was already proved"),
+    "unknown_code": ("kode tidak dikenal", "a status or reason code that is in no list of ours"),
+    "credited_not_debited": ("dikreditkan tanpa debit", "reported as paid, not found in the statement"),
+    "debited_not_acknowledged": ("didebit tanpa laporan status", "in the statement, no status report"),
+    "statement_gap": ("rekening koran terputus", "a statement is missing or its balances do not chain"),
+    "statement_arithmetic": ("saldo rekening koran tidak cocok", "opening plus entries is not closing"),
+    "totals_differ": ("total berbeda", "the bank's count or sum of a file is not ours"),
+    "rejected_not_reversed": ("ditolak tanpa pengembalian", "rejected after debit and no reversal seen"),
+}
+
+QUARANTINE_REASONS: Final[dict[str, str]] = {
+    "missing_key": "the key column is empty",
+    "wrong_type": "a value cannot be read as its column's type",
+    "instant_without_offset": "an instant without an offset from UTC",
+    "impossible_date": "a date that does not exist",
+    "rating_out_of_range": "a rating outside 1-5",
+    "price_invalid": "a price that is negative or has decimals",
+    "conflicting_record": "rows of one key and recorded_at that differ, or two different filled values",
+    "unreadable_row": "a line that cannot be parted into its columns",
+    "unknown_value": "a value outside the column's list",
+}

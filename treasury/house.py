@@ -1,0 +1,104 @@
+"""The one place where real edges are chosen: makes a home and opens it."""
+
+import getpass
+import os
+import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ledger.archive import Archive
+from ledger.house import House
+from ledger.instants import to_micros
+from ledger.keyring import load_keyring, new_key_file
+from ledger.store import Store
+from schemas.errors import InputRejected, TryLater
+
+CONFIG = "salur.toml"
+KEY = "keys/master.key"
+
+_TEMPLATE = """\
+# Salur: configuration of this home. Secrets lie in keys/, never here.
+version = 1
+
+[ledger]
+dsn = "{dsn}"
+
+[archive]
+url = "{archive}"
+
+[release]
+# How long a consent holds, in hours.
+consent_hours = 72
+
+# One table a bank that is reached over SFTP; without it the bank's files are written with `salur submit --to DIR`.
+# [banks.bni]
+# host = "127.0.0.1"
+# port = 2022
+# user = "salur"
+# private_key = "keys/bank_ed25519"
+# host_key = "ssh-ed25519 AAAA..."
+# inbox = "/in"
+# outbox = "/out"
+"""
+
+
+def home_path(given: Path | None) -> Path:
+    """The home: as given, else `$SALUR_HOME`, else `./var`."""
+    return given or Path(os.environ.get("SALUR_HOME") or "var")
+
+
+def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive: str | None = None) -> bool:
+    """Make the home: configuration, keys, archive folder and ledger. False when it was there; it is then left as it is."""
+    path = home_path(home)
+    config = path / CONFIG
+    made = not config.exists()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if made:
+            if not (path / KEY).exists():
+                new_key_file(path / KEY)
+            (path / "archive").mkdir(exist_ok=True)
+            config.write_text(_TEMPLATE.format(dsn=dsn or "sqlite:///ledger.db", archive=archive or "archive"))
+    except OSError as error:
+        raise TryLater(
+            f"The home {path} cannot be written.", error.strerror or type(error).__name__, "Give another --home."
+        ) from None
+    house = open_house(home, at)
+    house.store.create(to_micros(at))
+    return made
+
+
+def open_house(
+    home: Path | None, at: datetime | None = None, actor: str | None = None, say: Callable[[str], None] | None = None
+) -> House:
+    """Open a home at the instant `at` (now, when none is given) for `actor` (the system's user, when none is given)."""
+    path = home_path(home).absolute()
+    try:
+        config = tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputRejected(f"There is no home in {path}.", f"{CONFIG} is not there.", "Run: salur init") from None
+    except (OSError, ValueError) as error:
+        raise InputRejected(f"{path / CONFIG} cannot be read.", str(error), "Mend the file.") from None
+    keys = load_keyring(path / KEY)
+    return House(
+        path=path,
+        config=config,
+        store=Store(_dsn(config, path)),
+        archive=Archive(_archive_url(config, path), keys),
+        keys=keys,
+        at=at or datetime.now(UTC),
+        actor=actor or getpass.getuser(),
+        **({"say": say} if say else {}),
+    )
+
+
+def _dsn(config: dict[str, dict[str, str]], path: Path) -> str:
+    dsn = config.get("ledger", {}).get("dsn", "sqlite:///ledger.db")
+    relative = "sqlite:///"
+    return relative + str(path / dsn.removeprefix(relative)) if dsn.startswith(relative) else dsn
+
+
+def _archive_url(config: dict[str, dict[str, str]], path: Path) -> str:
+    url = config.get("archive", {}).get("url", "archive")
+    return url if "://" in url else str(path / url)
