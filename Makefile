@@ -14,7 +14,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv with the salur command in it; at once when nothing changed
-	@python=$$(sh scripts/find-python.sh) && "$$python" scripts/setup.py
+	@if [ -z "$(PYTHON)" ] && [ -e .venv/.salur-setup ] && .venv/bin/python -c '' 2>/dev/null; then python=.venv/bin/python; \
+	else python=$$(PYTHON="$(PYTHON)" sh scripts/find-python.sh) || exit 1; fi; "$$python" scripts/setup.py
 
 demo: setup ## one monthly cycle in Airflow against simulated banks; KEEP=1 leaves it up, APPROVE=ui waits for you
 	@KEEP="$(KEEP)" APPROVE="$(APPROVE)" $(BIN)/python -m treasury.demo

@@ -33,7 +33,7 @@ def main() -> int:
     install_uv()
     if not run_uv("pip", "install", "--require-hashes", "--no-deps", "--requirement", LOCK):
         say("uv could not install from here; going on with pip, which is slower")
-        run_pip("install", "--require-hashes", "--no-deps", "--requirement", LOCK)
+        run_pip("install", "--quiet", "--require-hashes", "--no-deps", "--requirement", LOCK)
     project = ("pip", "install", "--no-deps", "--no-build-isolation", "--quiet", "--editable", ROOT)
     if not run_uv(*project):
         run_pip(*project[1:])
@@ -106,7 +106,7 @@ def install_uv() -> None:
     with tempfile.TemporaryDirectory() as folder:
         only_uv = Path(folder, "uv.txt")
         only_uv.write_text(found[0])
-        run_pip("install", "--quiet", "--require-hashes", "--no-deps", "--requirement", only_uv)
+        run_pip("install", "--quiet", "--quiet", "--require-hashes", "--no-deps", "--requirement", only_uv)
 
 
 def run_pip(*arguments: str | Path) -> None:

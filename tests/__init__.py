@@ -1,0 +1,1 @@
+"""The suite: what each folder is for stands in CONTRIBUTING.md."""

@@ -1,0 +1,81 @@
+"""The rules of the suite: what cannot run is never silent, chance is repeatable, and fixtures that every folder may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.lib.needs import KNOWN, missing
+from tests.lib.ports import free_port
+from tests.lib.sshd import SshServer, ssh_server
+
+# Few and repeatable where somebody waits for the answer; many and different every night.
+_CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("quick", max_examples=40, derandomize=True, deadline=None, suppress_health_check=_CALM)
+settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=_CALM)
+settings.load_profile("quick")
+
+MUST_RUN = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Looks for what the test needs before any fixture starts."""
+    for marker in item.iter_markers("needs"):
+        for what in marker.args:
+            if what not in KNOWN:
+                pytest.fail(f"nobody knows the need {what!r}; tests/lib/needs.py lists them", pytrace=False)
+            if reason := missing(what):
+                pytest.skip(f"needs {what}: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Under CI=true a test that was skipped has failed."""
+    report = yield
+    return _failed_if_skipped(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """Under CI=true a file of tests that was skipped has failed."""
+    report = yield
+    return _failed_if_skipped(report)
+
+
+def _failed_if_skipped(report):  # type: ignore[no-untyped-def]
+    if MUST_RUN and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"must run under CI=true: {_reason(report)}"
+    return report
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Lists by name what could not run here."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section("could not run here (fails under CI=true)")
+        for report in sorted(skipped, key=lambda one: one.nodeid):
+            terminalreporter.write_line(f"{report.nodeid}: {_reason(report)}")
+
+
+@pytest.fixture
+def sftp_server(tmp_path: Path) -> Iterator[SshServer]:
+    """A running OpenSSH server with an empty folder. The test bears `@pytest.mark.needs("openssh")`."""
+    with ssh_server(tmp_path / "sshd") as server:
+        yield server
+
+
+@pytest.fixture(name="free_port")
+def free_port_fixture() -> Callable[[], int]:
+    """Gives a free loopback port at each call."""
+    return free_port

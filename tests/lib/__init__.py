@@ -1,0 +1,1 @@
+"""Helpers and fixtures that several folders share. Helpers build and start things; they never assert."""
