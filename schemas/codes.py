@@ -98,8 +98,10 @@ _STOP = "AM04 AC02 AC05 AM10 AM18 AM19 FF01 DS0B DS0D DT01"
 _DUPLICATE = "AM05 DUPL DU01 DU02 DU03 DU04 DU05 RF01"
 _PERSON = "MD07 FRAD FR01 AM07 RR04"
 _SAYS_NOTHING = "MS02 MS03 NARR NOAS"
-_RETURN_FIX = "AC01 AC03 AC04 AC06 AC07 AG01 BE01 BE06 BE22 RC04 CNOR NOCM"
-_RETURN_RETRY = "AB01 AM02 AM21 ED05 TM01"
+_RETURN_FIX = "AC01 AC03 AC04 AC06 AC07 AG01 BE01 BE06 RC04 CNOR NOCM"
+_RETURN_RETRY = "AM02 ED05 TM01"
+_RETURN_DUPLICATE = "AM05 DUPL RF01"
+_RETURN_PERSON = "MD07 FR01 AM07 RR04"
 
 
 def _by_code(**codes: str) -> dict[str, str]:
@@ -126,15 +128,21 @@ REMEDY: Final[dict[tuple[str, str], str]] = {
             _by_code(
                 fix_account=_RETURN_FIX,
                 retry_later=_RETURN_RETRY,
-                find_earlier=_DUPLICATE,
-                hold_for_person=_PERSON,
+                find_earlier=_RETURN_DUPLICATE,
+                hold_for_person=_RETURN_PERSON,
                 review=_SAYS_NOTHING,
             )
         ).items()
     },
 }
 """The remedy for each (list, code). The status and the return list reuse codes with other meanings (AC14 is the
-creditor's account type in one and an agent in the other), so the list is part of the key."""
+creditor's account type in one and an agent in the other), so the list is part of the key; a code that ISO's return list
+does not have (AM14, AM21, BE22) is not looked for there. A code that is not here is unclassified: a person reviews it."""
+
+
+def is_classified(code_list: str, code: str) -> bool:
+    """Whether a code of the `status` or the `return` list has a remedy here; one that has none is an `unknown_code`."""
+    return (code_list, code) in REMEDY
 
 
 def remedy(code_list: str, code: str | None) -> str:
@@ -152,11 +160,14 @@ BREAKS: Final[dict[str, tuple[str, str]]] = {
     "ambiguous": ("ambigu", "more than one candidate and no reference to tell them apart"),
     "contradiction": ("bertentangan", "evidence that contradicts what was already proved"),
     "unknown_code": ("kode tidak dikenal", "a status or reason code that is in no list of ours"),
+    "accepted_not_debited": ("diterima tanpa debit", "accepted, not found in the statement past its deadline"),
     "credited_not_debited": ("dikreditkan tanpa debit", "reported as paid, not found in the statement"),
     "debited_not_acknowledged": ("didebit tanpa laporan status", "in the statement, no status report"),
     "statement_gap": ("rekening koran terputus", "a statement is missing or its balances do not chain"),
     "statement_arithmetic": ("saldo rekening koran tidak cocok", "opening plus entries is not closing"),
+    "statement_conflict": ("rekening koran berbeda isi", "one statement identifier with two different contents"),
     "totals_differ": ("total berbeda", "the bank's count or sum of a file is not ours"),
+    "reversed_not_debited": ("pengembalian tanpa debit", "money came back for what no statement shows as debited"),
     "rejected_not_reversed": ("ditolak tanpa pengembalian", "rejected after debit and no reversal seen"),
 }
 
