@@ -17,7 +17,7 @@ from ledger import chain, store
 from ledger.house import House
 from ledger.instants import to_micros
 from schemas.fields import INSTANT
-from schemas.identifiers import nik_problems, nik_warnings, normalise_account, province_codes
+from schemas.identifiers import check_niks, provinces_of
 
 SOURCE_TABLES: dict[str, sa.Table] = {
     "participants": store.source_participants,
@@ -57,7 +57,12 @@ def take(house: House, drop: Drop) -> dict[str, int]:
         for name in {part.table.short_name for part in drop.parts}:
             counts["quarantined"] += _quarantine_conflicts(connection, drop.drop_id, name)
         _save_decisions(connection, drop)
-        row = {"drop_id": drop.drop_id, "source": drop.url, "taken_at": to_micros(house.at), "row_count": counts["read"]}
+        row = {
+            "drop_id": drop.drop_id,
+            "source": drop.url,
+            "taken_at": to_micros(house.at),
+            "row_count": counts["read"],
+        }
         if store.insert_new(connection, store.drops, [row]):
             chain.append(
                 connection,
@@ -97,18 +102,15 @@ def land(house: House, drop_id: str, rows: Rows) -> pa.Table:
     clear, name = rows.table, rows.part.table.short_name
     columns: dict[str, Any] = {c: clear.column(c) for c in clear.column_names}
     if name == "participants":
-        niks = columns["nik"]
-        columns["nik_problem"] = nik_problems(niks)
-        columns["province"] = province_codes(niks)
-        columns["warnings"] = nik_warnings(niks, columns["accepted_on"])
-        kk = columns["kk"]
+        niks, kk = columns["nik"], columns["kk"]
+        columns["nik_problem"], columns["warnings"] = check_niks(niks, columns["accepted_on"])
+        columns["province"] = provinces_of(niks)
         is_kk = pc.fill_null(pc.match_substring_regex(kk, "^[0-9]{16}$"), False)
         columns["kk_mac"] = house.keys.mac_array("kk", pc.if_else(is_kk, kk, pa.scalar(None, pa.string())))
         columns["nik_mac"] = house.keys.mac_array("nik", niks)
         columns["name_mac"] = house.keys.mac_array("name", columns["name"])
     elif name == "accounts":
-        numbers = pa.array([normalise_account(number) for number in columns["account_number"].to_pylist()], pa.string())
-        columns["account_mac"] = house.keys.mac_array("account", numbers)
+        columns["account_mac"] = house.keys.mac_array("account", columns["account_number"])
         columns["owner_nik_mac"] = house.keys.mac_array("nik", columns["owner_nik"])
         columns["owner_name_mac"] = house.keys.mac_array("name", columns["owner_name"])
     elif name == "blocklist":

@@ -42,7 +42,11 @@ def people(connection: sa.Connection, *, purpose: str, subject: str, digest: str
     """Whose consent to exactly `digest` of `subject` holds at the instant `at`."""
     c = store.consents.c
     query = sa.select(c.person).where(
-        c.purpose == purpose, c.subject == subject, c.digest == digest, c.at <= to_micros(at), c.expires_at > to_micros(at)
+        c.purpose == purpose,
+        c.subject == subject,
+        c.digest == digest,
+        c.at <= to_micros(at),
+        c.expires_at > to_micros(at),
     )
     return set(connection.scalars(query))
 

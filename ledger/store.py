@@ -175,7 +175,9 @@ inbound_files = _define(
     "seq",
     sa.UniqueConstraint("sha256", "bank"),
 )
-inbound_names = _define("inbound_names", "bank file_name sha256 at", "bank file_name sha256")
+inbound_names = _define(
+    "inbound_names", "bank file_name byte_count listed_at sha256 at", "bank file_name byte_count listed_at"
+)
 reconciliation_runs = _define("reconciliation_runs", "seq run_id period at archive_key row_count details", "seq")
 breaks = _define(
     "breaks",
@@ -270,6 +272,11 @@ def _sqlite_begin(connection: sa.Connection) -> None:
 
 def _out_of_reach(error: sa.exc.OperationalError) -> TryLater:
     return TryLater("The ledger cannot be used now.", str(error.orig), "Mend the cause, then give the command again.")
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """The Arrow type of a column by its field's definition."""
+    return FIELDS[name].type
 
 
 def read(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema | None = None) -> pa.Table:

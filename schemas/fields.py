@@ -198,6 +198,7 @@ FIELDS: dict[str, Field] = {
             "taken_at": "when the drop was taken",
             "cut_off": "the last instant that counts",
             "at": "when it happened",
+            "listed_at": "the time that a remote listing gives for a file",
             "created_at": "the creation time that the file bears: the cut-off of its run",
             "expires_at": "until when a consent holds",
         },

@@ -1,0 +1,63 @@
+"""What the rules look at, loaded from the ledger: one row that stands for each key, as the definitions say."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from disbursement import intake
+from ledger import queries
+from ledger.instants import end_of_month
+from schemas.codes import REMEDY
+from schemas.tables import conform
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The tables that `disbursement.entitlement.decide` takes."""
+
+    people: pa.Table
+    accounts: pa.Table
+    trainings: pa.Table
+    completions: pa.Table
+    blocklist: pa.Table
+    history: pa.Table
+    refused: pa.Table
+
+
+def load(connection: sa.Connection) -> Facts:
+    """Everything that is known now, in the form that the rules take. Order of rows carries no meaning."""
+    people = intake.current(connection, "participants").drop_columns(["status_at", "recorded_at", "name_mac"])
+    completions = intake.current(connection, "completions")
+    has_certificate = pc.is_valid(completions.column("certificate_number"))
+    learning = completions.append_column("has_certificate", has_certificate).drop_columns(
+        ["certificate_number", "platform", "recorded_at"]
+    )
+    refusing = [(code_list, code) for (code_list, code), what in REMEDY.items() if what == "fix_account"]
+    return Facts(
+        people=conform(people, "people.v1"),
+        accounts=current_accounts(connection),
+        trainings=conform(intake.current(connection, "trainings"), "trainings.v1"),
+        completions=conform(learning.filter(pc.is_valid(learning.column("participant_id"))), "learning.v1"),
+        blocklist=conform(intake.current(connection, "blocklist").drop_columns(["reason", "recorded_at"]), "listed.v1"),
+        history=conform(queries.history(connection), "history.v1"),
+        refused=conform(queries.refused_accounts(connection, refusing), "refused_accounts.v1"),
+    )
+
+
+def current_accounts(connection: sa.Connection) -> pa.Table:
+    """current_accounts.v1: the account version with the highest number of each participant; earlier ones play no part."""
+    rows = intake.current(connection, "accounts").drop_columns(["recorded_at", "owner_name_mac"])
+    ordered = rows.sort_by([("participant_id", "ascending"), ("version", "descending")])
+    people = ordered.column("participant_id").combine_chunks()
+    if not len(people):
+        return conform(ordered, "current_accounts.v1")
+    first = pa.concat_arrays([pa.array([True]), pc.not_equal(people[1:], people[:-1])])
+    return conform(ordered.filter(first), "current_accounts.v1")
+
+
+def cut_off(period: str, as_of: datetime | None, at: datetime) -> datetime:
+    """The last instant that counts: the end of the period's month, `as_of`, or the moment of the run, the earliest."""
+    return min(moment for moment in (end_of_month(period), as_of, at) if moment is not None)

@@ -1,0 +1,221 @@
+"""Every question that the steps, the desk, the CLI and the reports ask of the ledger."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from ledger import store
+from ledger.store import Store
+from schemas.fields import DATE, TEXT, WHOLE
+
+WITHDRAWN = "withdrawn"
+_BATCH_ORDER = (
+    "unknown",
+    "drafted",
+    "released",
+    "submitted",
+    "accepted",
+    "debited",
+    "credited",
+    "rejected",
+    "never_arrived",
+    "withdrawn",
+)
+"""A batch of several files stands where the first of these does, so that what still needs an act shows."""
+
+
+def _latest(table: sa.Table, key: str) -> sa.Subquery:
+    """The last state row of each subject."""
+    last = sa.select(sa.func.max(table.c.seq).label("seq")).group_by(table.c[key]).subquery()
+    return sa.select(table).join(last, table.c.seq == last.c.seq).subquery()
+
+
+def file_rows(connection: sa.Connection, *, period: str | None = None, batch: str | None = None) -> pa.Table:
+    """files.v1 with state, execution_date, period, digest and maker, in the order of their names."""
+    f, b, s = store.files.c, store.batches.c, _latest(store.file_states, "file_name").c
+    query = (
+        sa.select(
+            store.files,
+            sa.func.coalesce(s.state, "drafted").label("state"),
+            b.execution_date,
+            b.period,
+            b.digest,
+            b.maker,
+        )
+        .join(store.batches, f.batch == b.batch)
+        .outerjoin(s.state.table, f.file_name == s.file_name)
+        .order_by(f.file_name)
+    )
+    if period is not None:
+        query = query.where(b.period == period)
+    if batch is not None:
+        query = query.where(f.batch == batch)
+    return store.read(connection, query)
+
+
+def batches(ledger: Store, period: str | None = None) -> list[dict[str, Any]]:
+    """Batches with channel, count, sum, digest, maker, dates and state, in the order in which they were made."""
+    with ledger.reading() as connection:
+        files = file_rows(connection, period=period).select(["batch", "state"]).to_pylist()
+        query = sa.select(store.batches).order_by(store.batches.c.batch)
+        if period is not None:
+            query = query.where(store.batches.c.period == period)
+        rows = store.read(connection, query).to_pylist()
+    states: dict[str, set[str]] = {}
+    for row in files:
+        states.setdefault(row["batch"], set()).add(row["state"])
+    return [row | {"state": min(states.get(row["batch"], {"drafted"}), key=_BATCH_ORDER.index)} for row in rows]
+
+
+_ENDS_KEY = ("participant_id", "benefit", "sequence", "attempt")
+
+
+def _with_ends() -> tuple[sa.FromClause, Any, Any]:
+    i, e = store.instructions.c, store.attempt_ends.c
+    on = sa.and_(*(i[column] == e[column] for column in _ENDS_KEY))
+    return store.instructions.outerjoin(store.attempt_ends, on), i, e
+
+
+def history(connection: sa.Connection) -> pa.Table:
+    """history.v1: every tranche that has been instructed, that is, has an attempt which was not withdrawn."""
+    source, i, e = _with_ends()
+    query = (
+        sa.select(
+            i.participant_id,
+            i.benefit,
+            i.sequence,
+            sa.func.min(i.period).label("period"),
+            sa.func.min(i.due_on).label("due_on"),
+        )
+        .select_from(source)
+        .where(sa.or_(e.end.is_(None), e.end != WITHDRAWN))
+        .group_by(i.participant_id, i.benefit, i.sequence)
+    )
+    return store.read(
+        connection,
+        query,
+        pa.schema(
+            [("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("period", TEXT), ("due_on", DATE)]
+        ),
+    )
+
+
+def refused_accounts(connection: sa.Connection, codes: Sequence[tuple[str, str]]) -> pa.Table:
+    """refused_accounts.v1: account versions that a bank has refused or sent money back from, for one of the codes."""
+    source, i, e = _with_ends()
+    query = (
+        sa.select(i.participant_id, i.account_version)
+        .distinct()
+        .select_from(source)
+        .where(e.end.in_(("rejected", "returned")))
+        .where(sa.tuple_(e.code_list, e.reason_code).in_(list(codes)))
+    )
+    return store.read(connection, query)
+
+
+def attempts(connection: sa.Connection) -> pa.Table:
+    """The last attempt of every entitlement and how it ended (`end` null: open or paid)."""
+    source, i, e = _with_ends()
+    last = (
+        sa.select(i.participant_id, i.benefit, i.sequence, sa.func.max(i.attempt).label("attempt"))
+        .group_by(i.participant_id, i.benefit, i.sequence)
+        .subquery()
+    )
+    on = sa.and_(*(i[column] == last.c[column] for column in _ENDS_KEY))
+    query = sa.select(i.participant_id, i.benefit, i.sequence, i.attempt, e.end).select_from(source.join(last, on))
+    return store.read(connection, query)
+
+
+def open_amount_idr(connection: sa.Connection) -> int:
+    """Whole rupiah of all instructions that are open or paid: what the funds no longer have."""
+    source, i, e = _with_ends()
+    query = sa.select(sa.func.coalesce(sa.func.sum(i.amount_idr), 0)).select_from(source).where(e.end.is_(None))
+    return int(connection.scalar(query) or 0)
+
+
+def funded_idr(connection: sa.Connection) -> int | None:
+    """Whole rupiah received so far; None when no money was ever recorded, so that there is no funds check."""
+    total = connection.scalar(sa.select(sa.func.sum(store.funds.c.amount_idr)))
+    return None if total is None else int(total)
+
+
+def last_entitlement_run(connection: sa.Connection, period: str) -> dict[str, Any] | None:
+    """The run of `entitle` whose decisions are in force for the period."""
+    runs = store.entitlement_runs
+    query = sa.select(runs).where(runs.c.period == period).order_by(runs.c.seq.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row else None
+
+
+def instruction_rows(
+    connection: sa.Connection, *, period: str | None = None, batch: str | None = None, participant: str | None = None
+) -> pa.Table:
+    """instructions.v1 with state, reason_code, code_list and message ids: its own last state, else its file's."""
+    own, filed = _latest(store.instruction_states, "end_to_end_id").c, _latest(store.file_states, "file_name").c
+    i, f, b, e = store.instructions.c, store.files.c, store.batches.c, store.attempt_ends.c
+    query = (
+        sa.select(
+            store.instructions,
+            sa.func.coalesce(own.state, filed.state, "drafted").label("state"),
+            sa.func.coalesce(own.reason_code, e.reason_code).label("reason_code"),
+            sa.func.coalesce(own.code_list, e.code_list).label("code_list"),
+            sa.func.coalesce(filed.state, "drafted").label("file_state"),
+            own.state.label("own_state"),
+            f.message_id,
+            f.payment_information_id,
+            b.execution_date,
+        )
+        .join(store.files, i.file_name == f.file_name)
+        .join(store.batches, i.batch == b.batch)
+        .outerjoin(own.state.table, i.end_to_end_id == own.end_to_end_id)
+        .outerjoin(filed.state.table, i.file_name == filed.file_name)
+        .outerjoin(store.attempt_ends, sa.and_(*(i[column] == e[column] for column in _ENDS_KEY)))
+        .order_by(i.end_to_end_id)
+    )
+    if period is not None:
+        query = query.where(i.period == period)
+    if batch is not None:
+        query = query.where(i.batch == batch)
+    if participant is not None:
+        query = query.where(i.participant_id == participant)
+    schema = pa.schema(
+        [pa.field(c.name, _TYPES.get(c.name) or store.arrow_type(c.name)) for c in query.selected_columns]
+    )
+    return store.read(connection, query, schema)
+
+
+_TYPES = {"file_state": TEXT, "own_state": TEXT}
+
+
+def held_people(connection: sa.Connection) -> set[str]:
+    """Who is kept from being sent now: whose last act among the holds is `hold`."""
+    last = _latest(store.holds, "participant_id").c
+    return set(connection.scalars(sa.select(last.participant_id).where(last.act == "hold")))
+
+
+def brake(connection: sa.Connection) -> dict[str, Any] | None:
+    """The stop that is in force, or None: nothing is sent while there is one."""
+    query = sa.select(store.brakes).order_by(store.brakes.c.seq.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row and row["act"] == "stop" else None
+
+
+def inbound(connection: sa.Connection, kind: str | None = None) -> pa.Table:
+    """Files received, in the order in which they were taken."""
+    query = sa.select(store.inbound_files).order_by(store.inbound_files.c.seq)
+    return store.read(connection, query if kind is None else query.where(store.inbound_files.c.kind == kind))
+
+
+def runs_of(connection: sa.Connection, table: sa.Table, period: str | None) -> pa.Table:
+    """Runs of a step for a period (all periods, when none is given), oldest first."""
+    query = sa.select(table).order_by(table.c.seq)
+    return store.read(connection, query if period is None else query.where(table.c.period == period))
+
+
+def breaks_in_force(connection: sa.Connection, period: str | None = None) -> pa.Table:
+    """Each break with its last state."""
+    last = _latest(store.breaks, "break_id")
+    query = sa.select(last).order_by(last.c.kind, last.c.break_id)
+    return store.read(connection, query if period is None else query.where(last.c.period == period))
