@@ -1,0 +1,61 @@
+"""
+**Pengambilan jawaban.** Setiap seperempat jam: mengambil laporan status dan rekening koran yang ditinggalkan setiap bank,
+menyimpan bitanya lebih dahulu, lalu membacanya. Bulan yang tersentuh direkonsiliasi sendiri.
+
+- Satu berkas yang rusak tidak menghentikan yang lain; berkas itu menjadi selisih yang bernama.
+- Bank tidak terjangkau: dicoba lagi sendiri; lewat dua belas menit ada peringatan di log.
+- Berkas yang dibawa dengan tangan: `salur receive BERKAS --bank KODE`.
+
+---
+**Collect.** Every quarter of an hour: fetches the status reports and statements that each bank has left, stores their bytes
+first, then reads them. The months that they touch are reconciled by themselves.
+
+- One damaged file never stops the rest; it becomes a break with a name.
+- A bank out of reach is tried again; after twelve minutes there is an alert in the log.
+- A file carried by hand: `salur receive FILE --bank CODE`.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from treasury.desk import manners
+
+
+@dag(
+    dag_id="collect",
+    dag_display_name="3 · Jawaban bank / collect",
+    schedule=manners.every("*/15 * * * *"),
+    start_date=manners.START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=manners.DEFAULT_ARGS,
+    tags=["salur", "reconciliation"],
+    doc_md=__doc__,
+    deadline=manners.alert_after(timedelta(minutes=12), "collect: a bank does not answer"),
+    params={"period": manners.period_param()},
+)
+def collect() -> None:
+    @task
+    def banks() -> list[str]:
+        return manners.bank_codes()
+
+    @task
+    def fetch(bank: str) -> list[str]:
+        from reconciliation import steps
+
+        return list(steps.collect(manners.house(), bank)["periods"])
+
+    @task(outlets=[manners.RESPONSES], trigger_rule="one_success")
+    def announce(touched: list[list[str] | None], outlet_events: Any = None) -> None:
+        periods = sorted({period for each in touched for period in each or ()})
+        if not periods:
+            raise AirflowSkipException("the banks have left nothing new")
+        outlet_events[manners.RESPONSES].add_partitions(periods)
+
+    announce(fetch.expand(bank=banks()))
+
+
+collect()

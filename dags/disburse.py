@@ -1,0 +1,76 @@
+"""
+**Penyaluran.** Setiap hari perbankan pukul 03.00 WIB: menentukan siapa yang berhak, membuat instruksi dan berkas bank,
+meminta persetujuan orang kedua untuk setiap kelompok, lalu mengirim. Yang sudah jatuh tempo saja, tidak lebih.
+
+- **Menyetujui:** menu *Required Actions*; baca jumlah penerima, jumlah uang dan sidik jari; *Approve* atau *Reject*.
+  Hanya pemeriksa yang ditunjuk dapat menjawab, dan pembuat tidak dapat melepas kelompoknya sendiri.
+- Menandai tugas sebagai berhasil **tidak melepas apa pun**: pengirim hanya percaya pada buku besar.
+- Ditolak: kelompok ditarik, haknya bebas kembali; jalankan lagi setelah diperbaiki.
+- Bank tidak terjangkau: dicoba lagi sendiri. Pengiriman yang terputus menjadi `unknown` dan tidak pernah dikirim buta.
+
+---
+**Disburse.** Every banking day at 03:00 Jakarta time: decides who is due, makes instructions and bank files, asks a second
+person about each batch, then sends. What has become due and nothing else.
+
+- **To release:** *Required Actions*; read count, sum and digest; *Approve* or *Reject*. Only a configured checker can
+  answer, and nobody releases a batch of their own making.
+- Marking a task a success **releases nothing**: the sender believes the ledger alone.
+- Rejected: the batch is withdrawn and its entitlements are free; run again once it is put right.
+- A bank out of reach is tried again. An upload that broke off becomes `unknown` and is never sent blind.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import dag, task, task_group
+
+from treasury.desk import manners
+from treasury.desk.release import ReleaseOperator, send_released
+
+
+@dag(
+    dag_id="disburse",
+    dag_display_name="2 · Penyaluran / disburse",
+    schedule=manners.every("0 3 * * 1-5"),
+    start_date=manners.START_DATE,
+    catchup=False,
+    max_active_runs=5,  # a batch that waits for its release must not keep tomorrow's from being made
+    default_args=manners.DEFAULT_ARGS,
+    tags=["salur", "disbursement"],
+    doc_md=__doc__,
+    deadline=manners.alert_after(timedelta(hours=20), "disburse: a release is unanswered or a bank takes nothing"),
+    params={"period": manners.period_param(), "execution_date": manners.date_param()},
+)
+def disburse() -> None:
+    @task(inlets=[manners.COMPLETIONS], max_active_tis_per_dag=1)
+    def entitle(**context: Any) -> dict[str, Any]:
+        from disbursement import steps
+
+        return steps.entitle(manners.house(), manners.period_of(context), None)
+
+    @task(max_active_tis_per_dag=1)
+    def instruct(**context: Any) -> list[str]:
+        from disbursement import steps
+
+        maker = context["dag_run"].triggering_user_name or manners.SYSTEM_MAKER
+        made = steps.instruct(manners.house(), manners.period_of(context), maker, manners.execution_date_of(context))
+        return list(made["batches"])
+
+    @task
+    def submit(batch: str) -> dict[str, Any]:
+        return send_released(batch)
+
+    @task_group
+    def channel(batch: str) -> None:
+        ReleaseOperator(task_id="release", batch=batch) >> submit(batch)
+
+    @task(outlets=[manners.SUBMISSIONS], trigger_rule="one_success")
+    def announce(outlet_events: Any = None, **context: Any) -> None:
+        outlet_events[manners.SUBMISSIONS].add_partitions(manners.period_of(context))
+
+    batches = instruct()
+    entitle() >> batches
+    channel.expand(batch=batches) >> announce()
+
+
+disburse()

@@ -1,0 +1,1 @@
+"""What treasury staff meet inside Airflow: the questions it asks them, and the manners of its DAGs."""
