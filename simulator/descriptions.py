@@ -27,11 +27,15 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class BankDescription:
-    """One simulated bank. Amounts in whole rupiah, folders as the SFTP client sees them."""
+    """One simulated bank. Amounts in whole rupiah, folders as the SFTP client sees them.
+
+    `agent` is the identifier by which a payment file must name this bank: a BIC, or for a wallet its channel code.
+    """
 
     code: str
     name: str
     kind: Literal["bank", "wallet"]
+    agent: str
     debtor_account: str
     account_pattern: str
     pain001: str
@@ -40,7 +44,6 @@ class BankDescription:
     status_flow: Literal["results", "acknowledge_then_results"]
     settled_status: Literal["ACSC", "ACCC"]
     reasons: tuple[tuple[int, Reason], ...]
-    bic: str = ""
     row_limit: int = 99_999
     rejects_per_million: int = 4_000
     fee_idr: int = 0
@@ -50,10 +53,11 @@ class BankDescription:
     upload_folder: str = "/in"
     download_folder: str = "/out"
 
-    @property
-    def agent(self) -> str:
-        """The identifier by which a payment file must name this bank: its BIC, or for a wallet its channel code."""
-        return self.bic or self.code
+    def agent_element(self, bic_tag: str) -> str:
+        """How this bank names itself in a message: by its BIC, a wallet (which has none) by its channel code."""
+        if self.kind == "bank":
+            return f"<FinInstnId><{bic_tag}>{self.agent}</{bic_tag}></FinInstnId>"
+        return f"<FinInstnId><Othr><Id>{self.agent}</Id></Othr></FinInstnId>"
 
 
 @cache

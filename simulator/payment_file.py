@@ -75,12 +75,15 @@ def read_payment_file(data: bytes, message: str, row_limit: int) -> PaymentFile:
     Reading stops early at more than `row_limit` transfers, so that memory is bounded by the limit and not by the file.
     """
     read = PaymentFile()
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        read.object_to("FF01", "a document type declaration is not accepted")
+    # No declaration, no entities: so the parser need not be told to keep them, which (lxml 6.1, resolve_entities=False
+    # together with a schema) would make it pass over a file that is cut short. NUL bytes are UTF-16, which could hide one.
+    if b"<!DOCTYPE" in data or b"\0" in data:
+        read.object_to("FF01", "a document type declaration or another encoding than UTF-8 is not accepted")
         return read
     try:
         _read_transfers(data, f"{{urn:iso:std:iso:20022:tech:xsd:{message}}}", message, row_limit, read)
     except etree.XMLSyntaxError as error:
+        read.reasons.clear()  # whatever else was found follows from it
         _object_to_syntax(error, message, read)
         _salvage_header(data, read)
     except (ValueError, ArithmeticError):  # the schema allows dates and numbers that no bank can book, such as year 0
@@ -98,8 +101,9 @@ def _read_transfers(data: bytes, namespace: str, message: str, row_limit: int, r
         events=("end",),
         tag=(header_tag, payment_tag, transfer_tag),
         schema=load_schema(message),
-        resolve_entities=False,
         no_network=True,
+        remove_comments=True,
+        remove_pis=True,
     )
     for _, element in events:
         if element.tag == transfer_tag:
@@ -151,28 +155,37 @@ def _read_payment(element: etree._Element, namespace: str, payment: Payment, rea
 
 
 def _read_transfer(element: etree._Element, namespace: str, payment: int, read: PaymentFile) -> Transfer:
-    end_to_end_id = _text(element, namespace, "PmtId", "EndToEndId")
-    amount = element.find(f"{namespace}Amt/{namespace}InstdAmt")
+    """Walk a transfer's children once: this is where a large file spends its time."""
     number = len(read.transfers) + 1
-    amount_idr = _whole_rupiah(amount, number, read)
-    account = _account(element.find(f"{namespace}CdtrAcct"), namespace)
+    skip = len(namespace)
+    end_to_end_id = instruction_id = name = account = agent = ""
+    amount_idr = 0
+    for child in element:
+        part = str(child.tag)[skip:]
+        if part == "PmtId":
+            for identifier in child:
+                kind = str(identifier.tag)[skip:]
+                if kind == "EndToEndId":
+                    end_to_end_id = (identifier.text or "").strip()
+                elif kind == "InstrId":
+                    instruction_id = (identifier.text or "").strip()
+        elif part == "Amt":
+            amount_idr = _whole_rupiah(child[0], namespace, number, read)
+        elif part == "CdtrAgt":
+            agent = _agent(child, namespace)
+        elif part == "Cdtr":
+            name = child.findtext(namespace + "Nm") or ""
+        elif part == "CdtrAcct":
+            account = _account(child, namespace)
     if not _END_TO_END_ID.fullmatch(end_to_end_id):
         read.object_to("CH16", f"transfer {number}: end-to-end id is not 15 characters of A-Z and 0-9")
-    name = _text(element, namespace, "Cdtr", "Nm")
-    return Transfer(
-        payment=payment,
-        end_to_end_id=end_to_end_id,
-        instruction_id=_text(element, namespace, "PmtId", "InstrId"),
-        amount_idr=amount_idr,
-        account=account,
-        agent=_agent(element.find(f"{namespace}CdtrAgt"), namespace),
-        content=blake2b(f"{amount_idr}\0{account}\0{name}".encode(), digest_size=16).digest(),
-    )
+    content = blake2b(f"{amount_idr}\0{account}\0{name}".encode(), digest_size=16).digest()
+    return Transfer(payment, end_to_end_id, instruction_id, amount_idr, account, agent, content)
 
 
-def _whole_rupiah(amount: etree._Element | None, number: int, read: PaymentFile) -> int:
-    if amount is None or amount.get("Ccy") != "IDR":
-        read.object_to("AM03", f"transfer {number}: currency is not IDR")
+def _whole_rupiah(amount: etree._Element, namespace: str, number: int, read: PaymentFile) -> int:
+    if amount.tag != namespace + "InstdAmt" or amount.get("Ccy") != "IDR":
+        read.object_to("AM03", f"transfer {number}: not an instructed amount in IDR")
         return 0
     value = Decimal(amount.text or "0")
     if value != value.to_integral_value():
@@ -187,17 +200,23 @@ def _text(element: etree._Element, namespace: str, *names: str) -> str:
 
 
 def _account(element: etree._Element | None, namespace: str) -> str:
-    if element is None:
+    """The IBAN or other number of an account; its Id has exactly one of the two, as the schema says."""
+    kind = None if element is None else element.find(namespace + "Id")
+    if kind is None or not len(kind):
         return ""
-    return _text(element, namespace, "Id", "Othr", "Id") or _text(element, namespace, "Id", "IBAN")
+    return ((kind[0].text if kind[0].tag == namespace + "IBAN" else kind[0][0].text) or "").strip()
 
 
 def _agent(element: etree._Element | None, namespace: str) -> str:
-    institution = None if element is None else element.find(f"{namespace}FinInstnId")
-    if institution is None:
-        return ""
-    bic = _text(institution, namespace, "BICFI") or _text(institution, namespace, "BIC")
-    return bic or _text(institution, namespace, "Othr", "Id")
+    """The BIC of an agent, or the other identifier of one that has none."""
+    other = ""
+    for identifier in element[0] if element is not None else ():
+        part = str(identifier.tag)[len(namespace) :]
+        if part in ("BIC", "BICFI"):
+            return (identifier.text or "").strip()
+        if part == "Othr":
+            other = (identifier[0].text or "").strip()
+    return other
 
 
 def _object_to_syntax(error: etree.XMLSyntaxError, message: str, read: PaymentFile) -> None:

@@ -55,7 +55,6 @@ def write_statement(statement: Statement, bank: BankDescription) -> bytes:
     opened = datetime.combine(statement.booking_date, time(0), JAKARTA).isoformat()
     identifier = f"{bank.code.upper()}-STMT-{statement.sequence:06}"
     bic_tag = "BIC" if bank.camt053 == "camt.053.001.02" else "BICFI"
-    servicer = f"<{bic_tag}>{bank.bic}</{bic_tag}>" if bank.bic else f"<Othr><Id>{bank.code}</Id></Othr>"
     head = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{bank.camt053}"><BkToCstmrStmt>\n'
@@ -63,7 +62,7 @@ def write_statement(statement: Statement, bank: BankDescription) -> bytes:
         f"<Stmt><Id>{identifier}</Id><ElctrncSeqNb>{statement.sequence}</ElctrncSeqNb><CreDtTm>{created}</CreDtTm>"
         f"<FrToDt><FrDtTm>{opened}</FrDtTm><ToDtTm>{created}</ToDtTm></FrToDt>\n"
         f"<Acct><Id><Othr><Id>{bank.debtor_account}</Id></Othr></Id><Ccy>IDR</Ccy>"
-        f"<Svcr><FinInstnId>{servicer}</FinInstnId></Svcr></Acct>\n"
+        f"<Svcr>{bank.agent_element(bic_tag)}</Svcr></Acct>\n"
     )
     balances = _balance("OPBD", statement.opening_idr, statement) + _balance("CLBD", statement.closing_idr, statement)
     entries = "".join(_entry(number, entry, bank) for number, entry in enumerate(statement.entries, start=1))

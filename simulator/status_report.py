@@ -57,12 +57,11 @@ def write_status_report(report: StatusReport, bank: BankDescription) -> bytes:
 
 def _pieces(report: StatusReport, bank: BankDescription) -> Iterator[str]:
     bic_tag = "BIC" if bank.pain002 == "pain.002.001.03" else "BICFI"
-    agent = f"<{bic_tag}>{bank.bic}</{bic_tag}>" if bank.bic else f"<Othr><Id>{bank.code}</Id></Othr>"
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{bank.pain002}"><CstmrPmtStsRpt>\n'
         f"<GrpHdr><MsgId>{report.message_id}</MsgId><CreDtTm>{report.created_at.isoformat()}</CreDtTm>"
-        f"<DbtrAgt><FinInstnId>{agent}</FinInstnId></DbtrAgt></GrpHdr>\n"
+        f"<DbtrAgt>{bank.agent_element(bic_tag)}</DbtrAgt></GrpHdr>\n"
     )
     yield _group(report)
     for payment in report.payments:

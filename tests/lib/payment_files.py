@@ -73,7 +73,6 @@ def _transfer(bank: BankDescription, pay: Pay, modern: bool) -> str:
 
 
 def _agent(bank: BankDescription, agent: str | None, modern: bool) -> str:
-    if agent is None and not bank.bic:
-        return f"<Othr><Id>{bank.code}</Id></Othr>"
     tag = "BICFI" if modern else "BIC"
-    return f"<{tag}>{agent or bank.bic}</{tag}>"
+    identifier = agent or bank.agent
+    return f"<{tag}>{identifier}</{tag}>" if bank.kind == "bank" else f"<Othr><Id>{identifier}</Id></Othr>"
