@@ -1,12 +1,17 @@
 """Small random countries in which much collides: few people, few NIKs, few family cards, few instants, many gaps.
 
-    @given(countries())
+    @given(countries())                                  # small, and shrinks to the smallest that fails
     def test_both_agree(country): ...
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_both_agree_on_many(seed):
+        country = large_country(seed, people=200)        # many people at once: for an engine that costs much a call
 
 Every value is a Python value as `reconciliation.reports.verifier` reads it. The NIKs are invented: their serial is 99xx.
 """
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
@@ -17,7 +22,8 @@ PROVINCES = frozenset({"31", "32", "91"})
 CHANNELS = frozenset({"bni", "ovo"})
 
 Row = dict[str, Any]
-Draw = st.DrawFn
+Pick = Callable[[Sequence[Any]], Any]  # one of these: drawn by Hypothesis, or by a seeded generator
+Pools = dict[str, Sequence[Any]]  # a column and what it may hold
 
 
 class Country(NamedTuple):
@@ -35,10 +41,9 @@ class Country(NamedTuple):
     refused: frozenset[tuple[str, int]]
 
 
-def _mostly(usual: Sequence[Any], rare: Sequence[Any]) -> st.SearchStrategy[Any]:
-    """A usual value in about five of six draws, so that a person often gets past all conditions but one."""
-    times = max(1, 5 * len(rare) // len(usual))
-    return st.sampled_from([*rare, *(list(usual) * times)][::-1])
+def _mostly(usual: Sequence[Any], rare: Sequence[Any]) -> list[Any]:
+    """A usual value in about five of six picks, so that a person often gets past all conditions but one."""
+    return list(usual) * max(1, 5 * len(rare) // len(usual)) + list(rare) * max(1, len(usual) // (5 * len(rare)))
 
 
 CUT_OFFS = (
@@ -51,8 +56,12 @@ CUT_OFFS = (
     datetime(2022, 3, 12, 16, 59, 59, 999999, tzinfo=UTC),
     datetime(2022, 3, 31, 23, 59, 59, 999999, tzinfo=WIB),
 )
-_PEOPLE = ("P1", "P10", "P2", "P3", "P4")
-_NIKS = ("3171010101909901", "3201024112859902", "9101030203799903", "3171042902009904")
+_NIKS = (
+    "3171010101909901",
+    "3201024112859902",
+    "9101030203799903",
+    "3171042902009904",
+)  # the 2nd: a woman; the 4th: 29 Feb
 _BAD_NIKS = (
     None,
     "",
@@ -95,32 +104,38 @@ def _edges(cut_off: datetime) -> tuple[datetime, ...]:
     return (cut_off, cut_off - tick, cut_off + tick, cut_off + timedelta(days=1))
 
 
-def _participants(cut_off: datetime) -> dict[str, st.SearchStrategy[Any]]:
+def _niks(people: int) -> list[str]:
+    """About as many NIKs as people; two people in three then have one of their own."""
+    more = (f"317101{day:02}0190{serial}" for day in range(2, 29) for serial in range(9901, 10000))
+    return [*_NIKS, *(nik for nik, _ in zip(more, range(2 * people - 8), strict=False))]
+
+
+def _participants(cut_off: datetime, people: int) -> Pools:
     today = cut_off.astimezone(WIB).date()
     return {
-        "nik": _mostly(_NIKS, _BAD_NIKS),
-        "kk": _mostly(_KKS, _BAD_KKS),
-        "name": st.just("Contoh"),
+        "nik": _mostly(_niks(people), _BAD_NIKS),
+        "kk": _mostly([*_KKS, *(str(3171010101209903 + n) for n in range(people // 2 - 2))], _BAD_KKS),
+        "name": ("Contoh",),
         "wave": _mostly((4, 11, 12, 23), (None, 0, 1, 22, 47, 48)),
         "accepted_on": _mostly(_ACCEPTED, (None, today, today + timedelta(days=1), date(2021, 1, 31))),
         "status": _mostly(("active",), (None, "revoked")),
-        "status_at": st.sampled_from((None, datetime(2020, 9, 1, tzinfo=UTC), datetime(2020, 9, 2, tzinfo=UTC))),
+        "status_at": (None, datetime(2020, 9, 1, tzinfo=UTC), datetime(2020, 9, 2, tzinfo=UTC)),
     }
 
 
-def _accounts(cut_off: datetime) -> dict[str, st.SearchStrategy[Any]]:
+def _accounts(cut_off: datetime) -> Pools:
     return {
         "channel": _mostly(("bni", "ovo"), (None, "bca")),
-        "account_number": st.just("0000000000"),
+        "account_number": ("0000000000",),
         "owner_nik": _mostly(_NIKS, (None, "", f" {_NIKS[0]}")),
         "verified_at": _mostly(_DONE, (None, *_edges(cut_off))),
         "closed_at": _mostly((None,), _edges(cut_off)[:3]),
     }
 
 
-def _completions(cut_off: datetime, people: Sequence[str]) -> dict[str, st.SearchStrategy[Any]]:
+def _completions(cut_off: datetime, people: Sequence[str]) -> Pools:
     return {
-        "participant_id": _mostly(people, ("P99",)),
+        "participant_id": _mostly(people, ("P99999",)),
         "training_id": _mostly(_TRAININGS, (None, "T9")),
         "purchased_at": _mostly(_BOUGHT, (*_BOUGHT_ODDLY, *_edges(cut_off))),
         "completed_at": _mostly(_DONE, (None, *_edges(cut_off))),
@@ -131,28 +146,28 @@ def _completions(cut_off: datetime, people: Sequence[str]) -> dict[str, st.Searc
     }
 
 
-def _trainings() -> dict[str, st.SearchStrategy[Any]]:
-    return {"price_idr": st.sampled_from((500_000, 250_000, 500_001, 1_000_000, 0, None))}
-
-
-def _blocklist(cut_off: datetime) -> dict[str, st.SearchStrategy[Any]]:
+def _blocklist(cut_off: datetime) -> Pools:
     today = cut_off.astimezone(WIB).date()
     return {
-        "listed_on": st.sampled_from((today, None, today + timedelta(days=1))),
-        "delisted_on": st.sampled_from((None, today - timedelta(days=1), today, today + timedelta(days=1))),
+        "listed_on": (today, None, today + timedelta(days=1)),
+        "delisted_on": (None, today - timedelta(days=1), today, today + timedelta(days=1)),
     }
 
 
-def _rows(draw: Draw, keys: Sequence[Row], columns: dict[str, st.SearchStrategy[Any]], repeats: bool) -> list[Row]:
+_PRICES: Pools = {"price_idr": (500_000, 250_000, 500_001, 1_000_000, 0, None)}
+
+
+def _rows(pick: Pick, keys: Sequence[Row], pools: Pools, repeats: bool) -> list[Row]:
     """A row for each key; with `repeats` some keys again, in any order, the same or different, recorded or not."""
-    whole = st.fixed_dictionaries({**columns, "recorded_at": st.sampled_from(_RECORDED) if repeats else st.none()})
-    rows = [key | draw(whole) for key in keys]
-    if repeats and rows:
-        for row in draw(st.lists(st.sampled_from(rows), max_size=3)):
-            again = draw(whole)
-            changed = draw(st.sets(st.sampled_from(sorted(again)), max_size=3))
-            rows.append(row | {column: again[column] for column in changed})
-        rows = draw(st.permutations(rows))
+    pools = {**pools, "recorded_at": _RECORDED if repeats else (None,)}
+    rows = [key | {column: pick(pool) for column, pool in pools.items()} for key in keys]
+    if not (repeats and rows):
+        return rows
+    for _ in range(pick(range(1 + len(rows)))):
+        again = dict(pick(rows))
+        for column in pick(((), (pick(list(pools)),), tuple(pools))):
+            again[column] = pick(pools[column])
+        rows.insert(pick(range(1 + len(rows))), again)
     return rows
 
 
@@ -161,27 +176,26 @@ def _months_before(period: str, months: int) -> str:
     return f"{year:04}-{month + 1:02}"
 
 
-def _history(draw: Draw, who: str, period: str, cut_off: datetime) -> list[Row]:
+def _history(pick: Pick, who: str, period: str, cut_off: datetime) -> list[Row]:
     """The incentive's instructions of one participant, in order and without a gap: none, or up to four tranches.
 
     The last tranche may be of this period. A tranche may have failed and been issued again, or have been withdrawn
     before it stood; the last one may have been withdrawn for good, which frees it.
     """
-    count = draw(_mostly((0,), (1, 1, 2, 3, 4)))
-    last_is_new = draw(st.booleans())
-    first_due_on = draw(st.sampled_from((date(2020, 5, 31), date(2020, 8, 31), date(2020, 9, 30), cut_off.date())))
+    count = pick(_mostly((0,), (1, 2, 3, 4)))
+    last_is_new = count and pick((True, False))
+    first_due_on = pick((date(2020, 5, 31), date(2020, 8, 31), date(2020, 9, 30), cut_off.astimezone(WIB).date()))
     rows = []
     for sequence in range(1, count + 1):
-        months = count - sequence + (not last_is_new)
         base = {
             "participant_id": who,
             "benefit": "incentive",
             "sequence": sequence,
-            "period": _months_before(period, months),
+            "period": _months_before(period, count - sequence + (not last_is_new)),
             "due_on": first_due_on + timedelta(days=30 * (sequence - 1)),
         }
-        endings: list[str | None] = draw(st.sampled_from(_ENDINGS))
-        if sequence == count and draw(st.integers(0, 4)) == 4:
+        endings = pick(_ENDINGS)
+        if sequence == count and pick(range(5)) == 4:
             endings = ["withdrawn"]
         for attempt, ended in enumerate(endings, 1):
             issued_again = attempt > 1 and endings[attempt - 2] != "withdrawn"
@@ -189,38 +203,56 @@ def _history(draw: Draw, who: str, period: str, cut_off: datetime) -> list[Row]:
     return rows
 
 
-@st.composite
-def countries(draw: Draw, *, repeats: bool = False) -> Country:
-    """A country of up to five people. Keys are unique unless `repeats`, with which rows of one key differ or agree."""
-    cut_off = draw(st.sampled_from(CUT_OFFS))
+def _country(pick: Pick, people: Sequence[str], completion_count: int, repeats: bool) -> Country:
+    cut_off: datetime = pick(CUT_OFFS)
     period = cut_off.astimezone(WIB).strftime("%Y-%m")
-    people = list(_PEOPLE[: draw(st.integers(1, len(_PEOPLE)))])
-    versions = [(who, version) for who in people for version in range(1, 1 + draw(_mostly((1,), (0, 2))))]
-    participants = _rows(draw, [{"participant_id": who} for who in people], _participants(cut_off), repeats)
+    persons = [{"participant_id": who} for who in people]
+    participants = _rows(pick, persons, _participants(cut_off, len(people)), repeats)
+    versions = [(who, version) for who in people for version in range(1, 1 + pick(_mostly((1,), (0, 2))))]
+    accounts = _rows(pick, [{"participant_id": w, "version": n} for w, n in versions], _accounts(cut_off), repeats)
     niks = {row["participant_id"]: row["nik"] for row in participants}
-    accounts = _rows(draw, [{"participant_id": who, "version": n} for who, n in versions], _accounts(cut_off), repeats)
     for row in accounts:  # an account mostly belongs to its participant
-        if draw(_mostly((True,), (False,))):
+        if pick(_mostly((True,), (False,))):
             row["owner_nik"] = niks[row["participant_id"]]
-    completed = [{"completion_id": f"K{n}"} for n in range(draw(st.integers(0, 7)))]
-    listed = draw(st.sets(st.tuples(st.sampled_from(_NIKS), st.sampled_from(("pddikti", "asn"))), max_size=2))
-    tables = {
-        "participants": participants,
-        "accounts": accounts,
-        "trainings": _rows(
-            draw,
-            [{"training_id": name} for name in draw(st.sets(st.sampled_from(_TRAININGS), min_size=2))],
-            _trainings(),
-            repeats,
-        ),
-        "completions": _rows(draw, completed, _completions(cut_off, people), repeats),
-        "blocklist": _rows(
-            draw, [{"nik": nik, "source": source} for nik, source in sorted(listed)], _blocklist(cut_off), repeats
-        ),
-    }
-    covered = {row["participant_id"] for row in participants if row["wave"] is not None and 1 <= row["wave"] <= 47}
-    outside = {row["participant_id"] for row in participants} - covered
-    history = [row for who in people if who not in outside for row in _history(draw, who, period, cut_off)]
-    refused = frozenset(draw(st.sets(st.sampled_from(versions), max_size=1)) if versions else ())
-    balance_idr = draw(st.sampled_from((None, None, 0, 600_000, 1_199_999, 1_200_000)))
-    return Country(tables, cut_off, history, CHANNELS, balance_idr, period, refused)
+    trainings = [{"training_id": name} for name in _TRAININGS[: pick((4, 3, 2))]]
+    completed = [{"completion_id": f"K{n}"} for n in range(completion_count)]
+    listed = [
+        {"nik": nik, "source": by}
+        for nik in _niks(len(people))[: 2 + len(people) // 9]
+        for by in ("asn", "pddikti")
+        if pick(range(3)) == 2
+    ]
+    outside = {row["participant_id"] for row in participants if row["wave"] is None or not 1 <= row["wave"] <= 47}
+    return Country(
+        tables={
+            "participants": participants,
+            "accounts": accounts,
+            "trainings": _rows(pick, trainings, _PRICES, repeats),
+            "completions": _rows(pick, completed, _completions(cut_off, people), repeats),
+            "blocklist": _rows(pick, listed, _blocklist(cut_off), repeats),
+        },
+        cut_off=cut_off,
+        # whoever no policy covers has never been instructed
+        history=[row for who in people if who not in outside for row in _history(pick, who, period, cut_off)],
+        channels=CHANNELS,
+        balance_idr=pick((None, None, 0, 600_000, 1_199_999, 1_200_000, 60_000 * len(people))),
+        period=period,
+        refused=frozenset(version for version in versions if pick(range(8)) == 7),
+    )
+
+
+@st.composite
+def countries(draw: st.DrawFn, *, repeats: bool = False) -> Country:
+    """A country of up to four people. Keys are unique unless `repeats`, with which rows of one key differ or agree."""
+
+    def pick(pool: Sequence[Any]) -> Any:
+        return draw(st.sampled_from(pool))
+
+    people = ("P1", "P10", "P2", "P3")[: pick((3, 4, 2, 1))]
+    return _country(pick, people, pick(range(7)), repeats)
+
+
+def large_country(seed: int, people: int, *, repeats: bool = False) -> Country:
+    """A country of so many people, the same for the same seed; it does not shrink, and costs a hundredth a person."""
+    pick = random.Random(seed).choice
+    return _country(pick, [f"P{n}" for n in range(1, 1 + people)], 2 * people, repeats)
