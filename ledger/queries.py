@@ -7,8 +7,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ledger import store
+from ledger.archive import Archive
+from ledger.parquet import get_table
 from ledger.store import Store
 from schemas.fields import DATE, TEXT, WHOLE
+from schemas.tables import empty
 
 WITHDRAWN = "withdrawn"
 _BATCH_ORDER = (
@@ -219,3 +222,14 @@ def breaks_in_force(connection: sa.Connection, period: str | None = None) -> pa.
     last = _latest(store.breaks, "break_id")
     query = sa.select(last).order_by(last.c.kind, last.c.break_id)
     return store.read(connection, query if period is None else query.where(last.c.period == period))
+
+
+def decisions_in_force(connection: sa.Connection, archive: Archive, period: str | None = None) -> pa.Table:
+    """decisions.v1 of the last run of each period (of one period, when given): the decisions in force."""
+    runs = store.entitlement_runs
+    last = sa.select(sa.func.max(runs.c.seq)).group_by(runs.c.period)
+    query = sa.select(runs.c.archive_key).where(runs.c.seq.in_(last)).order_by(runs.c.period)
+    if period is not None:
+        query = query.where(runs.c.period == period)
+    tables = [get_table(archive, key) for key in connection.scalars(query)]
+    return pa.concat_tables([empty("decisions.v1"), *tables])

@@ -53,8 +53,8 @@ def suite(name: str) -> list[dict[str, Any]]:
 
 @cache
 def _context() -> Any:
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx  # noqa: PLC0415 - seconds to import, and only a step that checks pays them
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # noqa: TID251 - the library takes it from nowhere else
+    import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
@@ -69,7 +69,7 @@ def _batch_definition(name: str) -> Any:
 
 @cache
 def _suite(name: str) -> Any:
-    import great_expectations as gx  # noqa: PLC0415
+    import great_expectations as gx
 
     built = gx.ExpectationSuite(name=name)
     for each in suite(name):

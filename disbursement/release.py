@@ -1,0 +1,56 @@
+"""What the release of a batch needs, and what the person who gives it is shown.
+
+A batch is released by a named person who is not its maker, for exactly the bytes with one digest. The consent is bound
+to that digest: other bytes need another consent.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.errors import InputRejected, PersonNeeded
+from schemas.money import format_idr
+
+PURPOSE = "release"
+
+
+def batch_digest(files: Mapping[str, str]) -> str:
+    """SHA-256 of the sorted lines `FILE_NAME SHA256` of a batch's files, in clear (contract, section 3)."""
+    lines = sorted(f"{name} {sha256}\n" for name, sha256 in files.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person: case and blanks around them make no difference."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def check_release(batch: Mapping[str, Any], person: str, digest: str) -> None:
+    """Refuse a release that is not a second person's consent to exactly this batch, or one that comes too late."""
+    if not person.strip():
+        raise InputRejected("A release needs a name.", "Consent is a person's.", "Give --as NAME.")
+    if digest != batch["digest"]:
+        raise InputRejected(
+            f"The digest is not that of batch {batch['batch']}.",
+            "Consent covers exactly the bytes with one digest, and these are others.",
+            "Look at `salur batches` and at the files again.",
+        )
+    if same_person(person, batch["maker"]):
+        raise PersonNeeded(
+            f"{person} made batch {batch['batch']} and cannot release it.", "Two people are needed.", "Ask a second person."
+        )
+    if batch["state"] == "withdrawn":
+        raise InputRejected(f"Batch {batch['batch']} was withdrawn.", "Its instructions are ended.", "Instruct anew.")
+
+
+def shown(batch: Mapping[str, Any]) -> str:
+    """What a person is shown before agreeing, in Indonesian and English."""
+    count, amount = batch["transaction_count"], format_idr(batch["control_sum_idr"])
+    return (
+        f"**Batch {batch['batch']}** — {batch['channel'].upper()}\n\n"
+        f"Jumlah perintah bayar / instructions: **{count:,}**\n\n"
+        f"Jumlah uang / sum: **{amount}**\n\n"
+        f"Tanggal pelaksanaan / execution date: **{batch['execution_date']:%Y-%m-%d}**\n\n"
+        f"Pembuat / maker: {batch['maker']}\n\n"
+        f"Digest: `{batch['digest']}`\n"
+    )

@@ -1,0 +1,21 @@
+"""Tables kept in the archive as Parquet: the same rows give the same bytes, so that their hash can stand for them."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ledger.archive import Archive
+
+
+def put_table(archive: Archive, table: pa.Table) -> str:
+    """Keep a table; returns the SHA-256 of its Parquet bytes, which depend on its rows alone."""
+    sink = io.BytesIO()
+    plain = table.replace_schema_metadata(None).combine_chunks()
+    pq.write_table(plain, sink, compression="zstd", row_group_size=262_144, store_schema=True)
+    return archive.put(sink.getbuffer())
+
+
+def get_table(archive: Archive, key: str) -> pa.Table:
+    """A table that was kept."""
+    return pq.read_table(io.BytesIO(archive.get(key)))

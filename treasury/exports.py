@@ -1,0 +1,225 @@
+"""Tables for outsiders, the story of one person, where a cycle stands, and whether the house is in order."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from ledger import chain, queries, store
+from ledger.house import House
+from ledger.instants import from_micros
+from reconciliation import evidence
+from schemas.errors import SalurError, WrongUsage
+
+TABLES = (
+    "entitlements",
+    "instructions",
+    "batches",
+    "files",
+    "responses",
+    "entries",
+    "breaks",
+    "exceptions",
+    "proofs",
+    "events",
+    "quarantine",
+    "checks",
+)
+
+
+def table(house: House, name: str, period: str | None) -> pa.Table:
+    """One of TABLES, as outsiders get it: no personal data, whole rupiah, instants in UTC."""
+    if name not in TABLES:
+        raise WrongUsage(f"There is no table {name!r}.", f"Tables: {', '.join(TABLES)}.", "Name one of them.")
+    with house.store.reading() as connection:
+        if name == "entitlements":
+            return queries.decisions_in_force(connection, house.archive, period)
+        if name == "instructions":
+            rows = queries.instruction_rows(connection, period=period)
+            return rows.drop_columns(["own_state", "file_state", "account_mac"])
+        if name == "files":
+            return queries.file_rows(connection, period=period)
+        if name in ("responses", "entries"):
+            return evidence.load(connection, house.archive)[name]
+        if name == "breaks":
+            return queries.breaks_in_force(connection, period)
+        if name == "quarantine":
+            return store.read(connection, sa.select(store.quarantine)).drop_columns(["raw_sealed", "row_mac"])
+        if name == "proofs":
+            return queries.proofs_in_force(connection, period)
+        if name == "exceptions":
+            return evidence.exception_table(connection, period)
+        source = {"batches": store.batches, "events": store.events, "checks": store.check_results}[name]
+        return store.read(connection, sa.select(source))
+
+
+def write(house: House, name: str, period: str | None, out: Path) -> int:
+    """Write a table as .csv or .parquet, whole or not at all; returns the number of rows."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise WrongUsage(f"{out.name} is neither .csv nor .parquet.", "", "Give --out NAME.csv or NAME.parquet.")
+    rows = table(house, name, period)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    if out.suffix == ".csv":
+        pa_csv.write_csv(rows, partial, pa_csv.WriteOptions(quoting_style="needed"))
+    else:
+        pq.write_table(rows, partial)
+    partial.replace(out)
+    return rows.num_rows
+
+
+def explain(house: House, participant: str) -> list[dict[str, Any]]:
+    """Everything that was known and decided about one person, in order, each with its evidence; nothing in clear."""
+    with house.store.reading() as connection:
+        story = [
+            *_known(connection, participant),
+            *_decided(house, connection, participant),
+            *_paid(connection, participant),
+        ]
+        held = store.read(connection, sa.select(store.holds).where(store.holds.c.participant_id == participant))
+    story += [
+        _step(row["at"], row["act"], {"reason": row["reason"], "person": row["person"]}, "ledger")
+        for row in held.to_pylist()
+    ]
+    return sorted(story, key=lambda step: (step["at"], step["order"]))
+
+
+def _step(at: Any, what: str, facts: dict[str, Any], evidence_key: str, order: int = 0) -> dict[str, Any]:
+    shown = {key: value for key, value in facts.items() if value is not None}
+    return {"at": at.isoformat(), "what": what, "facts": shown, "evidence": evidence_key, "order": order}
+
+
+def _known(connection: sa.Connection, participant: str) -> list[dict[str, Any]]:
+    """Source rows by the drop that brought them: which file and row, and what they say, personal data left out."""
+    taken = {row.drop_id: from_micros(row.taken_at) for row in connection.execute(sa.select(store.drops))}
+    hidden = {"sealed", "row_mac", "nik_mac", "kk_mac", "name_mac", "owner_nik_mac", "owner_name_mac", "account_mac"}
+    story = []
+    for source in (store.source_participants, store.source_accounts, store.source_completions, store.source_surveys):
+        wanted = [column for column in source.columns if column.name not in hidden]
+        rows = store.read(connection, sa.select(*wanted).where(source.c.participant_id == participant))
+        for row in rows.to_pylist():
+            place = f"drop {row.pop('drop_id')[:12]} {row.pop('source_file')} row {row.pop('row')}"
+            at = next(when for drop, when in taken.items() if place.startswith(f"drop {drop[:12]}"))
+            story.append(
+                _step(at, source.name.removeprefix("source_"), {k: _text(v) for k, v in row.items()}, place, 1)
+            )
+    return story
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _decided(house: House, connection: sa.Connection, participant: str) -> list[dict[str, Any]]:
+    story = []
+    for run in queries.runs_of(connection, store.entitlement_runs, None).to_pylist():
+        decisions = queries.get_table(house.archive, run["archive_key"])
+        mine = decisions.filter(pc.equal(decisions.column("participant_id"), participant)).to_pylist()
+        for row in mine:
+            facts = {
+                k: _text(row[k])
+                for k in ("benefit", "sequence", "period", "decision", "reasons", "amount_idr", "due_on", "policy")
+            }
+            story.append(_step(run["at"], "decided", facts | {"cut_off": _text(run["cut_off"])}, run["archive_key"], 2))
+    return story
+
+
+def _paid(connection: sa.Connection, participant: str) -> list[dict[str, Any]]:
+    story = []
+    for row in queries.instruction_rows(connection, participant=participant).to_pylist():
+        facts = {
+            k: row[k]
+            for k in (
+                "end_to_end_id",
+                "sequence",
+                "attempt",
+                "amount_idr",
+                "channel",
+                "account_version",
+                "file_name",
+                "batch",
+            )
+        }
+        batch = (
+            connection.execute(sa.select(store.batches).where(store.batches.c.batch == row["batch"])).mappings().one()
+        )
+        made = from_micros(batch["created_at"])
+        story.append(_step(made, "instructed", facts, row["file_name"], 3))
+        for states, key, value, order in (
+            (store.file_states, "file_name", row["file_name"], 4),
+            (store.instruction_states, "end_to_end_id", row["end_to_end_id"], 5),
+        ):
+            for state in connection.execute(
+                sa.select(states).where(states.c[key] == value).order_by(states.c.seq)
+            ).mappings():
+                at = from_micros(state["at"])
+                story.append(
+                    _step(
+                        at,
+                        state["state"],
+                        {key: value, "reason_code": state.get("reason_code")},
+                        state["evidence"],
+                        order,
+                    )
+                )
+    return story
+
+
+def status(house: House, period: str | None) -> dict[str, Any]:
+    """Where the cycle stands: decisions, instructions by state, batches by state, breaks, what waits for a person."""
+    with house.store.reading() as connection:
+        decisions = queries.decisions_in_force(connection, house.archive, period)
+        instructed = queries.instruction_rows(connection, period=period)
+        breaks = queries.breaks_in_force(connection, period)
+        stopped = queries.brake(connection)
+    listed = queries.batches(house.store, period)
+    return {
+        "period": period,
+        "decisions": dict(sorted(Counter(decisions.column("decision").to_pylist()).items())),
+        "instructions": _by_state(instructed),
+        "batches": dict(sorted(Counter(row["state"] for row in listed).items())),
+        "open_breaks": dict(
+            sorted(Counter(row["kind"] for row in breaks.to_pylist() if row["state"] == "open").items())
+        ),
+        "waiting_for_release": [row["batch"] for row in listed if row["state"] == "drafted"],
+        "stopped": None if stopped is None else stopped["reason"],
+    }
+
+
+def _by_state(instructed: pa.Table) -> dict[str, dict[str, int]]:
+    sums = instructed.group_by("state").aggregate([("amount_idr", "count"), ("amount_idr", "sum")]).sort_by("state")
+    return {
+        row["state"]: {"count": row["amount_idr_count"], "amount_idr": row["amount_idr_sum"]}
+        for row in sums.to_pylist()
+    }
+
+
+def doctor(house: House) -> dict[str, Any]:
+    """Look at each part of the house; a part that is not in order is said, not raised."""
+    checks = [
+        _look("ledger", lambda: f"{len(queries.batches(house.store))} batches"),
+        _look("event chain", lambda: f"{_verify_chain(house)} events, whole"),
+        _look("archive", lambda: f"written and read back {house.archive.get(house.archive.put(b'salur'))!r}"),
+        *(
+            _look(f"bank {code}", lambda code=code: evidence.reach(house, code))
+            for code in house.config.get("banks", {})
+        ),
+    ]
+    return {"ok": all(each["ok"] for each in checks), "checks": checks}
+
+
+def _verify_chain(house: House) -> int:
+    with house.store.reading() as connection:
+        return chain.verify(connection)
+
+
+def _look(what: str, check: Any) -> dict[str, Any]:
+    try:
+        return {"what": what, "ok": True, "found": check()}
+    except SalurError as error:
+        return {"what": what, "ok": False, "found": str(error)}
