@@ -1,0 +1,247 @@
+"""Three sides of each payment joined: what we sent, what status reports say, what statements show.
+
+The state of an instruction is the furthest that the evidence allows, and is found from all evidence at once, so that
+neither order nor repetition of what banks send plays a part; a late file changes yesterday's answer. What contradicts
+what is proved is a break beside the state, never over it, and always leaves the state from which nothing is sent again.
+
+    credited    a status report says ACCC; ACSC is settled on our side alone, which is `debited`
+    rejected    a status report refuses it, or its debit is reversed before any credit
+    returned    its money came back after credit, or with a return code
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reconciliation import booked as statement_side
+from reconciliation import reported as report_side
+from reconciliation.booked import Booked, read_entries
+from reconciliation.breaks import Findings
+from reconciliation.lateness import tell_late
+from reconciliation.reported import DEBITED, IN_FLIGHT, Reported, read_reports
+from reconciliation.sides import Flags, Numbers, Ours, to_flags
+from reconciliation.statements import Statements, check_statements, take_once
+from schemas.codes import INSTRUCTION_STATES, MOVES, is_classified
+from schemas.tables import TABLES, conform
+
+_BACK_ROW = "statement:reversal"
+_BACK_WHOLE = "statement:file_reversal"
+MATCH_RULES = (*report_side.RULES, *statement_side.RULES[1:], _BACK_ROW, _BACK_WHOLE)
+"""How an instruction's state was found: `none` is silence; before the colon stands the side that decided."""
+
+_STATE = {state: index for index, state in enumerate(INSTRUCTION_STATES)}
+_BY_RANK = np.array([_STATE[state] for state in ("submitted", "submitted", "accepted", "debited", "credited")])
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Where every instruction stands, what differs, and where each statement row went.
+
+    `matches` is matches.v1 sorted by end_to_end_id; `breaks` is breaks.v1; `placed` is described at
+    `reconciliation.booked.Booked`; `statements` and `entries` are what counts of those given, each statement once.
+    """
+
+    matches: pa.Table
+    breaks: pa.Table
+    placed: pa.Table
+    statements: pa.Table
+    entries: pa.Table
+
+
+def match(
+    sent: pa.Table,
+    files: pa.Table,
+    responses: pa.Table,
+    statements: pa.Table,
+    entries: pa.Table,
+    *,
+    modes: Mapping[str, str],
+    period: str,
+    at: datetime,
+) -> Matched:
+    """Match all that was sent in the files concerned with all that banks have said of it up to `at`.
+
+    `sent`: one row an instruction (end_to_end_id, amount_idr, file_name, period). `files`: files.v1 with state,
+    execution_date and, where known, answer_due_at (instant), statement_due_on and reversal_due_on (Jakarta dates);
+    without one nothing is late. The files concerned are those of the period and those that any evidence given names.
+    `responses`, `statements`: their v1 with bank, evidence and received (order of arrival); `entries`: with bank and
+    evidence. `modes`: each bank's response mode. `period` stands on breaks that belong to no file of ours.
+    """
+    assert at.tzinfo is not None, "an instant with an offset"
+    ours = Ours(sent, files)
+    findings = Findings(period, {file.name: file.period for file in ours.files if file.period})
+    taken = take_once(statements, entries, findings)
+    check_statements(taken, findings)
+    reported = read_reports(ours, responses, modes, findings)
+    booked = read_entries(ours, taken, reported.rejected, findings)
+    state = _states(ours, reported, booked)
+    _tell_contradictions(ours, reported, booked, findings)
+    _tell_return_codes(booked, state, findings)
+    tell_late(ours, reported, booked, at, findings)
+    return Matched(
+        matches=_matches(ours, reported, booked, state),
+        breaks=findings.table(),
+        placed=booked.placed,
+        statements=taken.statements,
+        entries=taken.entries,
+    )
+
+
+def _states(ours: Ours, reported: Reported, booked: Booked) -> Numbers:
+    """The state of each instruction, as a position in INSTRUCTION_STATES."""
+    base = np.array([_STATE["unknown" if f.state == "unknown" else "submitted" if f.was_sent else f.state]
+                     for f in ours.files], dtype=np.int64)[ours.file]  # fmt: skip
+    rank = np.where(booked.debited, np.maximum(reported.rank, DEBITED), reported.rank)
+    heard = rank >= IN_FLIGHT
+    state = np.where(heard, _BY_RANK[rank], base)
+    state = np.where(reported.rejected, _STATE["rejected"], state)
+    returned = ~reported.rejected & ((rank == report_side.CREDITED) | _has_return_code(booked))
+    back = np.where(returned, _STATE["returned"], _STATE["rejected"])
+    decided: Numbers = np.where(booked.sent_back, back, state)
+    return decided
+
+
+def _has_return_code(booked: Booked) -> Flags:
+    codes = np.append(to_flags(pc.is_valid(booked.rows["return_code"])), False)
+    flags: Flags = codes[booked.back_row]
+    return flags
+
+
+def _tell_contradictions(ours: Ours, reported: Reported, booked: Booked, findings: Findings) -> None:
+    """Refused by one report and settled by another, with nothing sent back that would explain both."""
+    for position in np.flatnonzero(reported.contradicted & ~booked.sent_back).tolist():
+        file = ours.files[int(ours.file[position])]
+        settled = "credited" if reported.rank[position] == report_side.CREDITED else "debited"
+        findings.add(
+            "contradiction", file.bank, settled, "rejected", end_to_end_id=ours.ids[position].as_py(),
+            file_name=file.name, amount_idr=int(ours.amount[position]), subject="status reports",
+        )  # fmt: skip
+
+
+def _tell_return_codes(booked: Booked, state: Numbers, findings: Findings) -> None:
+    """Reasons of returns that are in no list."""
+    rows = booked.back_row[state == _STATE["returned"]]
+    pairs = booked.rows.select(["bank", "return_code"]).take(pa.array(rows[rows >= 0]))
+    for pair in pairs.group_by(["bank", "return_code"]).aggregate([]).to_pylist():
+        code = pair["return_code"]
+        if code and not is_classified("return", code):
+            findings.add("unknown_code", pair["bank"], "a reason of the return list", code, subject=f"return {code}")
+
+
+def _matches(ours: Ours, reported: Reported, booked: Booked, state: Numbers) -> pa.Table:
+    """One row an instruction. Evidence, rule and reason are those of the side that decided the state."""
+    is_back, rejected = booked.sent_back, state == _STATE["rejected"]
+    by_report = reported.rejected & ~is_back
+    by_debit = booked.debited & ~is_back & ~rejected & (reported.rank < report_side.CREDITED)
+    reason_row = np.where(rejected & reported.rejected, reported.rejected_row, -1)
+    report_row = np.where(by_report, reported.rejected_row, reported.rank_row)
+    report_rule = np.where(by_report, reported.rejected_rule, reported.rank_rule)
+    entry_row = np.where(is_back, booked.back_row, np.where(by_debit, booked.debit_row, -1))
+    report_row = np.where(entry_row >= 0, -1, report_row)
+    status_reason = _take(reported.rows["reason_code"], reason_row)
+    return_reason = _take(booked.rows["return_code"], np.where(is_back, booked.back_row, -1))
+    from_status, from_return = pc.is_valid(status_reason), pc.is_valid(return_reason)
+    lists = pc.if_else(from_status, "status", pc.if_else(from_return, "return", pa.scalar(None, pa.string())))
+    table = pa.table(
+        {
+            "end_to_end_id": ours.ids,
+            "file_name": ours.names.take(pa.array(ours.file)),
+            "state": pa.array(INSTRUCTION_STATES).take(pa.array(state)),
+            "reason_code": pc.coalesce(status_reason, return_reason),
+            "code_list": lists,
+            "match_rule": pa.array(MATCH_RULES).take(pa.array(_rules(booked, report_rule, entry_row, is_back))),
+            "evidence": pc.coalesce(
+                _take(booked.rows["evidence"], entry_row), _take(reported.rows["evidence"], report_row)
+            ),
+            "amount_idr": pa.array(ours.amount),
+        }
+    )
+    return conform(table, "matches.v1")
+
+
+def _rules(booked: Booked, report_rule: Numbers, entry_row: Numbers, is_back: Flags) -> Numbers:
+    """Positions in MATCH_RULES. A whole file's reversal has one row for many; a single one names its payment."""
+    named = np.append(to_flags(pc.is_valid(booked.rows["end_to_end_id"])), False)[booked.back_row]
+    back = np.where(named, MATCH_RULES.index(_BACK_ROW), MATCH_RULES.index(_BACK_WHOLE))
+    debit = booked.debit_rule + len(report_side.RULES) - 1
+    rules: Numbers = np.where(is_back, back, np.where(entry_row >= 0, debit, report_rule))
+    return rules
+
+
+def _take(column: pa.ChunkedArray, rows: Numbers) -> pa.Array:
+    taken = column.take(pa.array(rows, mask=rows < 0))
+    return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+
+
+def file_states(matches: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The state that most of a file's instructions share, and the matches that differ from it.
+
+    Returns (file_name, state, transaction_count), sorted, and those rows of `matches` whose state is another. Of states
+    shared by equally many the one that comes first in INSTRUCTION_STATES is the file's.
+    """
+    counts = matches.group_by(["file_name", "state"]).aggregate([("end_to_end_id", "count")]).to_pylist()
+    counts.sort(key=lambda row: (row["file_name"], -row["end_to_end_id_count"], _STATE[row["state"]]))
+    shared: dict[str, str] = {}
+    total: dict[str, int] = {}
+    for row in counts:
+        shared.setdefault(row["file_name"], row["state"])
+        total[row["file_name"]] = total.get(row["file_name"], 0) + row["end_to_end_id_count"]
+    names = list(shared)
+    states = pa.table(
+        {
+            "file_name": pa.array(names, pa.string()),
+            "state": pa.array(shared.values(), pa.string()),
+            "transaction_count": pa.array(total.values(), pa.int64()),
+        }
+    )
+    of_file = states["state"].take(pc.index_in(matches["file_name"], pa.array(names, pa.string())))
+    return states, matches.filter(pc.not_equal(matches["state"], of_file))
+
+
+def hold_moves(
+    matches: pa.Table, recorded: pa.Table, banks: Mapping[str, str], period: str
+) -> tuple[pa.Table, pa.Table]:
+    """Keep the record where new evidence asks for a move that is not allowed; each such move is a contradiction.
+
+    `recorded`: (end_to_end_id, state) as the ledger has it, also of only some instructions; `banks`: bank by file name.
+    A final state without payment (rejected, never arrived, ...) may have freed the entitlement already, so nothing moves
+    it. Returns matches.v1 with the recorded state where the move is not allowed, and breaks.v1.
+    """
+    place = pc.index_in(matches["end_to_end_id"], recorded["end_to_end_id"].combine_chunks())
+    before = recorded["state"].take(place)
+    pairs = pa.table({"old": before, "new": matches["state"]}).group_by(["old", "new"]).aggregate([])
+    refused = [
+        (pair["old"], pair["new"])
+        for pair in pairs.to_pylist()
+        if pair["old"] is not None and pair["old"] != pair["new"] and pair["new"] not in _reach(pair["old"])
+    ]
+    joined = pc.binary_join_element_wise(before, matches["state"], ">")
+    wrong = pc.is_in(joined, pa.array([f"{old}>{new}" for old, new in refused], pa.string()))
+    findings = Findings(period, {})
+    for row, old in zip(matches.filter(wrong).to_pylist(), before.filter(wrong).to_pylist(), strict=True):
+        findings.add(
+            "contradiction", banks[row["file_name"]], old, row["state"], end_to_end_id=row["end_to_end_id"],
+            file_name=row["file_name"], amount_idr=row["amount_idr"], subject="recorded",
+        )  # fmt: skip
+    held = pc.if_else(wrong, before, matches["state"])
+    index = matches.schema.get_field_index("state")
+    kept = matches.set_column(index, TABLES["matches.v1"].schema.field("state"), held)
+    return kept, findings.table()
+
+
+def _reach(state: str) -> frozenset[str]:
+    """Every state that allowed moves lead to, skipped ones included."""
+    reached, frontier = set[str](), set(MOVES[state])
+    while frontier:
+        reached |= frontier
+        frontier = {further for each in frontier for further in MOVES[each]} - reached
+    return frozenset(reached)
+
+
+def statement_of(matched: Matched) -> Statements:
+    """The statements and entries that count, as the proofs take them."""
+    return Statements(matched.statements, matched.entries)

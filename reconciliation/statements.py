@@ -1,0 +1,167 @@
+"""Statements as documents: taken once, adding up, and following each other without a gap.
+
+A statement is told by its identifier within an account. The same one again with the same content changes nothing; with
+other content it is a break, and the one that was received first counts until a person decides.
+"""
+
+from collections import defaultdict
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reconciliation.breaks import Findings
+from schemas.tables import TABLES
+
+BOOKED = "BOOK"
+_KEY = ("bank", "account", "statement_id")
+_STATEMENT = TABLES["statements.v1"].columns
+_ENTRY = TABLES["entries.v1"].columns
+
+
+class Statements(NamedTuple):
+    """Each statement once, with its entries: statements.v1 and entries.v1, each with `bank` and `evidence`."""
+
+    statements: pa.Table
+    entries: pa.Table
+
+
+def take_once(statements: pa.Table, entries: pa.Table, findings: Findings) -> Statements:
+    """Drop repeats of statements, name conflicts, and keep for each the content received first.
+
+    `statements` has a column `received` besides `bank` and `evidence`. Statements of one file share its evidence.
+    """
+    ordered = statements.sort_by([(column, "ascending") for column in ("received", "evidence", "statement_id")])
+    first: dict[tuple[Any, ...], dict[str, Any]] = {}
+    kept: list[int] = []
+    for index, row in enumerate(ordered.to_pylist()):
+        key = tuple(row[column] for column in _KEY)
+        if key not in first:
+            first[key] = row
+            kept.append(index)
+        elif not _same(first[key], row, entries):
+            findings.add(
+                "statement_conflict", row["bank"], _digest_of(first[key]), _digest_of(row),
+                subject=f"{row['account']} {row['statement_id']}",
+            )  # fmt: skip
+    chosen = ordered.take(pa.array(kept, pa.int64()))
+    keys = chosen.select(["bank", "evidence", "statement_id"])
+    columns = entries.column_names
+    held = entries.join(keys, ["bank", "evidence", "statement_id"], join_type="left semi").select(columns)
+    order = ["bank", "statement_id", "evidence", "entry_number", "detail_number"]
+    return Statements(
+        chosen.combine_chunks(), held.sort_by([(column, "ascending") for column in order]).combine_chunks()
+    )
+
+
+def _same(one: dict[str, Any], other: dict[str, Any], entries: pa.Table) -> bool:
+    if any(one[column] != other[column] for column in _STATEMENT):
+        return False
+    return one["evidence"] == other["evidence"] or bool(_entries_of(one, entries).equals(_entries_of(other, entries)))
+
+
+def _entries_of(statement: dict[str, Any], entries: pa.Table) -> pa.Table:
+    mine = pc.and_(
+        pc.equal(entries["evidence"], statement["evidence"]),
+        pc.equal(entries["statement_id"], statement["statement_id"]),
+    )
+    rows = entries.filter(mine).select(list(_ENTRY))
+    return rows.sort_by([("entry_number", "ascending"), ("detail_number", "ascending")]).combine_chunks()
+
+
+def _digest_of(statement: dict[str, Any]) -> str:
+    return (
+        f"opening {statement['opening_idr']}, closing {statement['closing_idr']}, rows {statement['row_count']},"
+        f" file {statement['evidence'][:12]}"
+    )
+
+
+def booked_entries(entries: pa.Table) -> pa.Table:
+    """One row an entry that is booked (a missing status counts as booked): its statement, direction and amount.
+
+    Columns: bank, evidence, statement_id, entry_number, direction, entry_amount_idr, details_idr. `details_idr` is the
+    sum of what its rows say; an entry without details says its own amount.
+    """
+    booked = entries.filter(pc.equal(pc.fill_null(entries["status"], BOOKED), BOOKED))
+    amount = pc.coalesce(booked["amount_idr"], booked["entry_amount_idr"])
+    keys = ["bank", "evidence", "statement_id", "entry_number", "direction"]
+    rows = booked.select([*keys, "entry_amount_idr"]).append_column("details_idr", amount)
+    grouped = rows.group_by(keys).aggregate([("entry_amount_idr", "max"), ("details_idr", "sum")])
+    whole = pc.coalesce(grouped["entry_amount_idr_max"], grouped["details_idr_sum"])
+    return grouped.select(keys).append_column("entry_amount_idr", whole).append_column(
+        "details_idr", grouped["details_idr_sum"]
+    )  # fmt: skip
+
+
+def movements(taken: Statements) -> pa.Table:
+    """Statements with what their booked entries sum to: `credits_idr`, `debits_idr`, `entry_count`, added as columns."""
+    entries = booked_entries(taken.entries)
+    key = ["bank", "evidence", "statement_id"]
+    is_credit = pc.equal(entries["direction"], "credit")
+    amount = pc.fill_null(entries["entry_amount_idr"], 0)
+    sides = entries.select(key).append_column("credit", pc.if_else(is_credit, amount, 0))
+    sides = sides.append_column("debit", pc.if_else(is_credit, 0, amount))
+    grouped = sides.group_by(key).aggregate([("credit", "sum"), ("debit", "sum"), ("credit", "count")]).to_pylist()
+    sums = {
+        tuple(row[column] for column in key): (row["credit_sum"], row["debit_sum"], row["credit_count"])
+        for row in grouped
+    }
+    found = [sums.get(tuple(row.values()), (0, 0, 0)) for row in taken.statements.select(key).to_pylist()]
+    table = taken.statements
+    for place, name in enumerate(("credits_idr", "debits_idr", "entry_count")):
+        values = [numbers[place] for numbers in found]
+        table = table.append_column(name, pa.array(values, pa.int64()))
+    return table
+
+
+def check_statements(taken: Statements, findings: Findings) -> None:
+    """Breaks of arithmetic (opening + credits - debits = closing) and of continuity between statements of an account."""
+    by_account: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in movements(taken).to_pylist():
+        _check_arithmetic(row, findings)
+        by_account[row["bank"], row["account"] or ""].append(row)
+    for (bank, account), rows in by_account.items():
+        rows.sort(key=_when)
+        for before, after in pairwise(rows):
+            _check_pair(bank, account, before, after, findings)
+
+
+def _when(row: dict[str, Any]) -> tuple[str, int, str]:
+    day = row["from_date"] or row["to_date"]
+    return (day.isoformat() if day else "", row["sequence_number"] or 0, row["statement_id"])
+
+
+def _check_arithmetic(row: dict[str, Any], findings: Findings) -> None:
+    opening, closing = row["opening_idr"], row["closing_idr"]
+    subject = f"{row['account']} {row['statement_id']}"
+    if opening is None or closing is None:
+        findings.add("statement_arithmetic", row["bank"], "opening and closing balance", "not stated", subject=subject)
+        return
+    reached = opening + row["credits_idr"] - row["debits_idr"]
+    if reached != closing:
+        findings.add(
+            "statement_arithmetic", row["bank"], reached, closing, amount_idr=closing - reached, subject=subject
+        )
+
+
+def _check_pair(bank: str, account: str, before: dict[str, Any], after: dict[str, Any], findings: Findings) -> None:
+    """The later of two neighbours opens where the earlier closed, and bears the next number; a new year may start at 1."""
+    last, number = before["sequence_number"], after["sequence_number"]
+    expected_numbers = {(last or 0) + 1}
+    if before["to_date"] and after["to_date"] and after["to_date"].year > before["to_date"].year:
+        expected_numbers.add(1)
+    number_fits = last is None or number is None or number in expected_numbers
+    balance_fits = (
+        before["closing_idr"] is None or after["opening_idr"] is None or after["opening_idr"] == before["closing_idr"]
+    )
+    if number_fits and balance_fits:
+        return
+    findings.add(
+        "statement_gap",
+        bank,
+        f"number {(last or 0) + 1 if last is not None else '?'}, opening {before['closing_idr']}",
+        f"number {number if number is not None else '?'}, opening {after['opening_idr']}",
+        amount_idr=None if balance_fits else after["opening_idr"] - before["closing_idr"],
+        subject=f"{account} {after['statement_id']}",
+    )
