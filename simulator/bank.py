@@ -73,14 +73,12 @@ class SimulatedBank:
         A file that is wrong as a whole is answered by a report with group status RJCT and books nothing.
         """
         with self._state.transaction():
-            answers = self._step(lambda: self._answer(file_name, data))
-        return answers
+            return self._step(lambda: self._answer(file_name, data))
 
     def close_day(self) -> list[Answer]:
         """End the bank's day: what was kept for later, and a statement of what is booked but on no statement yet."""
         with self._state.transaction():
-            answers = self._step(self._end_day)
-        return answers
+            return self._step(self._end_day)
 
     def _step(self, work: Callable[[], list[Answer]]) -> list[Answer]:
         answers = work()

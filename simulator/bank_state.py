@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS transfers (end_to_end_id TEXT PRIMARY KEY, content BL
 CREATE TABLE IF NOT EXISTS bookings (number INTEGER PRIMARY KEY, booking_date TEXT, is_booked INTEGER, entry TEXT);
 CREATE TABLE IF NOT EXISTS later (number INTEGER PRIMARY KEY, file_name TEXT, data BLOB);
 """
-_IDS_PER_QUERY = 500
+_IDS_PER_QUERY = 10_000
 
 
 class BankState:
@@ -77,9 +77,10 @@ class BankState:
         """Of these ids, those seen earlier: the digest of their content, and whether the transfer was paid."""
         known: dict[str, tuple[bytes, bool]] = {}
         for start in range(0, len(end_to_end_ids), _IDS_PER_QUERY):
-            part = end_to_end_ids[start : start + _IDS_PER_QUERY]
-            marks = ",".join("?" * len(part))
-            rows = self._database.execute(f"SELECT * FROM transfers WHERE end_to_end_id IN ({marks})", part)
+            part = json.dumps(end_to_end_ids[start : start + _IDS_PER_QUERY])
+            rows = self._database.execute(
+                "SELECT * FROM transfers WHERE end_to_end_id IN (SELECT value FROM json_each(?))", (part,)
+            )
             known.update((row[0], (row[1], bool(row[2]))) for row in rows)
         return known
 

@@ -157,30 +157,22 @@ def _read_payment(element: etree._Element, namespace: str, payment: Payment, rea
 def _read_transfer(element: etree._Element, namespace: str, payment: int, read: PaymentFile) -> Transfer:
     """Walk a transfer's children once: this is where a large file spends its time."""
     number = len(read.transfers) + 1
-    skip = len(namespace)
-    end_to_end_id = instruction_id = name = account = agent = ""
-    amount_idr = 0
-    for child in element:
-        part = str(child.tag)[skip:]
-        if part == "PmtId":
-            for identifier in child:
-                kind = str(identifier.tag)[skip:]
-                if kind == "EndToEndId":
-                    end_to_end_id = (identifier.text or "").strip()
-                elif kind == "InstrId":
-                    instruction_id = (identifier.text or "").strip()
-        elif part == "Amt":
-            amount_idr = _whole_rupiah(child[0], namespace, number, read)
-        elif part == "CdtrAgt":
-            agent = _agent(child, namespace)
-        elif part == "Cdtr":
-            name = child.findtext(namespace + "Nm") or ""
-        elif part == "CdtrAcct":
-            account = _account(child, namespace)
-    if not _END_TO_END_ID.fullmatch(end_to_end_id):
+    parts = {str(child.tag)[len(namespace) :]: child for child in element}
+    identifiers = {str(child.tag)[len(namespace) :]: (child.text or "").strip() for child in parts["PmtId"]}
+    amount_idr = _whole_rupiah(parts["Amt"][0], namespace, number, read)
+    account = _account(parts.get("CdtrAcct"), namespace)
+    name = parts["Cdtr"].findtext(namespace + "Nm") if "Cdtr" in parts else ""
+    if not _END_TO_END_ID.fullmatch(identifiers.get("EndToEndId", "")):
         read.object_to("CH16", f"transfer {number}: end-to-end id is not 15 characters of A-Z and 0-9")
-    content = blake2b(f"{amount_idr}\0{account}\0{name}".encode(), digest_size=16).digest()
-    return Transfer(payment, end_to_end_id, instruction_id, amount_idr, account, agent, content)
+    return Transfer(
+        payment=payment,
+        end_to_end_id=identifiers.get("EndToEndId", ""),
+        instruction_id=identifiers.get("InstrId", ""),
+        amount_idr=amount_idr,
+        account=account,
+        agent=_agent(parts.get("CdtrAgt"), namespace),
+        content=blake2b(f"{amount_idr}\0{account}\0{name}".encode(), digest_size=16).digest(),
+    )
 
 
 def _whole_rupiah(amount: etree._Element, namespace: str, number: int, read: PaymentFile) -> int:

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,18 @@ USER = "salur"
 CUT_AFTER_BYTES = 1_000
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the banks look for files, in seconds of the wall clock, and when they end their day.
+
+    `close_day_after_quiet_seconds` ends a bank's day that long after its last new file; None leaves it to `close_day`.
+    Only what comes late needs it: kept answers, returns, statements of a day.
+    """
+
+    poll_seconds: float = 0.5
+    close_day_after_quiet_seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -56,10 +69,10 @@ class _Login(asyncssh.SSHServer):
         self._connection = conn
         self._line.connections.add(conn)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncssh's own signature)
         self._line.connections.discard(self._connection)
 
-    def begin_auth(self, username: str) -> bool:
+    def begin_auth(self, username: str) -> bool:  # noqa: ARG002
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -94,10 +107,10 @@ class _Folder(asyncssh.SFTPServer):
         self._line.writing.discard(Path(os.fsdecode(getattr(file_obj, "name", b""))))
 
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
-        if Fault.CONNECTION_CUT in self._line.faults and self._line.is_cut_pending:
-            if offset + len(data) > CUT_AFTER_BYTES:
-                super().write(file_obj, offset, data[: max(0, CUT_AFTER_BYTES - offset)])
-                self._cut()
+        is_cut = Fault.CONNECTION_CUT in self._line.faults and self._line.is_cut_pending
+        if is_cut and offset + len(data) > CUT_AFTER_BYTES:
+            super().write(file_obj, offset, data[: max(0, CUT_AFTER_BYTES - offset)])
+            self._cut()
         written = super().write(file_obj, offset, data)
         assert isinstance(written, int), "the plain server writes at once"
         return written
@@ -134,36 +147,39 @@ class RunningBanks:
         self.addresses_path = addresses_path
         self.addresses: dict[str, dict[str, str | int]] = {}
 
-    def _start(self, poll_seconds: float, quiet_seconds: float | None) -> None:
+    def start(self, pace: Pace) -> None:
+        """Open the servers and begin to look for files; what has been opened is closed again if one cannot be."""
         self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._open(poll_seconds, quiet_seconds), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._open(pace), self._loop).result()
         except BaseException:
             self.stop()
             raise
 
-    async def _open(self, poll_seconds: float, quiet_seconds: float | None) -> None:
+    async def _open(self, pace: Pace) -> None:
         for line in self._lines.values():
             self._acceptors.append(await _listen(line, self._host))
             line.port = self._acceptors[-1].get_port()
             self.addresses[line.description.code] = _address(line, self._host)
-            self._watches.append(asyncio.create_task(self._watch(line, poll_seconds, quiet_seconds)))
+            watch = asyncio.create_task(self._watch(line, pace))
+            watch.add_done_callback(_report_death)
+            self._watches.append(watch)
 
-    async def _watch(self, line: _Line, poll_seconds: float, quiet_seconds: float | None) -> None:
+    async def _watch(self, line: _Line, pace: Pace) -> None:
         """Look for new files until stopped; after a quiet time, end the bank's day once."""
-        quiet, is_day_open = 0.0, False
+        quiet, is_day_open, quiet_max = 0.0, False, pace.close_day_after_quiet_seconds
         while not self._stopping.is_set():
             try:
                 taken = await self._work(line, lambda: line.files.take_arrived(line.writing.__contains__))
-                quiet = 0.0 if taken or line.writing else quiet + poll_seconds
+                quiet = 0.0 if taken or line.writing else quiet + pace.poll_seconds
                 is_day_open = is_day_open or bool(taken)
-                if is_day_open and quiet_seconds is not None and quiet >= quiet_seconds:
+                if is_day_open and quiet_max is not None and quiet >= quiet_max:
                     await self._work(line, line.files.close_day)
                     is_day_open = False
-            except Exception:  # a full disk or a locked file heals: nothing was committed, the next look does it again
+            except (OSError, sqlite3.Error):  # a full disk heals: nothing was committed, the next look does it again
                 _log.exception("the simulated bank %s could not finish its step", line.description.code)
             try:
-                await asyncio.wait_for(self._stopping.wait(), poll_seconds)
+                await asyncio.wait_for(self._stopping.wait(), pace.poll_seconds)
             except TimeoutError:
                 continue
 
@@ -174,6 +190,19 @@ class RunningBanks:
         """End one bank's day now; the names of the answers that this brought out."""
         line = self._lines[code]
         return line.worker.submit(line.files.close_day).result()
+
+    def wait_until_interrupted(self, when_waiting: Callable[[], None]) -> None:
+        """Let the banks work until Ctrl-C or SIGTERM, having called `when_waiting` once. From the main thread only."""
+        interrupted = threading.Event()
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in before:
+            signal.signal(number, lambda *_: interrupted.set())
+        try:
+            when_waiting()
+            interrupted.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def stop(self) -> None:
         """Finish what is being taken, close the servers and let go of everything. May be called twice."""
@@ -213,8 +242,7 @@ def serve(
     seed: int = 0,
     faults: Mapping[str, str] | None = None,
     host: str = "127.0.0.1",
-    poll_seconds: float = 0.5,
-    close_day_after_quiet_seconds: float | None = None,
+    pace: Pace = Pace(),
 ) -> RunningBanks:
     """Start SFTP servers for these banks under `root` and write `root/banks.json`; they answer until stopped.
 
@@ -223,8 +251,6 @@ def serve(
         ports: fixed ports by bank; a bank without one keeps the port it had under this root, or finds a free one.
         seed: decides which transfers fail, and the opening balances.
         faults: by bank, fault names joined by `+` (see simulator.faults).
-        close_day_after_quiet_seconds: end a bank's day this long after its last new file; None leaves it to
-            `close_day`. Only what comes late (kept answers, returns, statements a day) needs it.
 
     Raises WrongUsage for an unknown bank or fault, a key that cannot be read, or a fixed port that is in use.
     """
@@ -243,42 +269,16 @@ def serve(
         line.port = (ports or {}).get(code) or _free_again(host, earlier.get(code, {}).get("port", 0))
         lines.append(line)
     running = RunningBanks(lines, addresses_path, host)
-    running._start(poll_seconds, close_day_after_quiet_seconds)
+    running.start(pace)
     _write_addresses(running)
     return running
 
 
-def run(
-    root: Path,
-    banks: Sequence[str],
-    *,
-    authorized_key: Path,
-    ports: Mapping[str, int] | None = None,
-    seed: int = 0,
-    faults: Mapping[str, str] | None = None,
-    close_day_after_quiet_seconds: float | None = 10.0,
-    when_ready: Callable[[RunningBanks], None] = lambda running: None,
-) -> None:
-    """As `serve`, until interrupted (Ctrl-C or SIGTERM). To be called from the main thread."""
-    interrupted = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda *_: interrupted.set())
-    try:
-        with serve(
-            root,
-            banks,
-            authorized_key=authorized_key,
-            ports=ports,
-            seed=seed,
-            faults=faults,
-            close_day_after_quiet_seconds=close_day_after_quiet_seconds,
-        ) as running:
-            when_ready(running)
-            interrupted.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _report_death(watch: "asyncio.Task[None]") -> None:
+    """A bank that stops looking for files because of a bug of ours must not look like a silent bank."""
+    error = None if watch.cancelled() else watch.exception()
+    if error is not None:
+        _log.critical("a simulated bank has stopped taking files", exc_info=error)
 
 
 def _read_allowed_key(path: Path) -> bytes:

@@ -78,12 +78,13 @@ def _balance(kind: str, amount_idr: int, statement: Statement) -> str:
 
 
 def _summary(entries: Iterable[Entry]) -> str:
-    credits = [entry.amount_idr for entry in entries if entry.is_credit]
-    debits = [entry.amount_idr for entry in entries if not entry.is_credit]
-    return "<TxsSummry>" + "".join(
-        f"<{tag}><NbOfNtries>{len(amounts)}</NbOfNtries><Sum>{sum(amounts)}</Sum></{tag}>"
-        for tag, amounts in (("TtlNtries", credits + debits), ("TtlCdtNtries", credits), ("TtlDbtNtries", debits))
-    ) + "</TxsSummry>\n"  # fmt: skip
+    credited = [entry.amount_idr for entry in entries if entry.is_credit]
+    debited = [entry.amount_idr for entry in entries if not entry.is_credit]
+    totals = (("TtlNtries", credited + debited), ("TtlCdtNtries", credited), ("TtlDbtNtries", debited))
+    elements = "".join(
+        f"<{tag}><NbOfNtries>{len(amounts)}</NbOfNtries><Sum>{sum(amounts)}</Sum></{tag}>" for tag, amounts in totals
+    )
+    return f"<TxsSummry>{elements}</TxsSummry>\n"
 
 
 def _entry(number: int, entry: Entry, bank: BankDescription) -> str:

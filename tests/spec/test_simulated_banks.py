@@ -146,16 +146,16 @@ def test_about_four_transfers_in_a_thousand_fail_for_the_reasons_of_their_channe
 
 
 REFUSED_WHOLE = {
-    "count in the header": (dict(count=4), ["AM19"]),
-    "count in the block": (dict(block_count=2), ["AM18"]),
-    "sum in the header": (dict(control_sum="1800001"), ["AM10"]),
-    "sum in the block": (dict(block_sum="1799999"), ["AM10"]),
-    "another version": (dict(message="pain.001.001.09"), ["FF01"]),
-    "another debtor account": (dict(debtor_account="0000000000"), ["AC02"]),
-    "another bank": (dict(debtor_agent="BNINIDJA"), ["RC03"]),
-    "execution before creation": (dict(execution_date="2020-05-03"), ["DT01"]),
-    "execution in a year": (dict(execution_date="2021-05-05"), ["DT01"]),
-    "execution on an impossible day": (dict(execution_date="2020-02-30"), ["FF01"]),
+    "count in the header": ({"count": 4}, ["AM19"]),
+    "count in the block": ({"block_count": 2}, ["AM18"]),
+    "sum in the header": ({"control_sum": "1800001"}, ["AM10"]),
+    "sum in the block": ({"block_sum": "1799999"}, ["AM10"]),
+    "another version": ({"message": "pain.001.001.09"}, ["FF01"]),
+    "another debtor account": ({"debtor_account": "0000000000"}, ["AC02"]),
+    "another bank": ({"debtor_agent": "BNINIDJA"}, ["RC03"]),
+    "execution before creation": ({"execution_date": "2020-05-03"}, ["DT01"]),
+    "execution in a year": ({"execution_date": "2021-05-05"}, ["DT01"]),
+    "execution on an impossible day": ({"execution_date": "2020-02-30"}, ["FF01"]),
 }
 
 
@@ -165,7 +165,8 @@ def test_a_file_that_is_wrong_as_a_whole_is_refused_and_books_nothing(wrong: str
     bank = SimulatedBank(NO_REJECTS)
     answers = take(bank, payment_file(NO_REJECTS, pays(3), **changes))  # type: ignore[arg-type]
     assert (answers.group_status(), answers.reasons()) == ("RJCT", codes)
-    assert answers.statements == [] and bank.close_day() == []
+    assert answers.statements == []
+    assert bank.close_day() == []
     assert texts(answers.reports[-1], "CstmrPmtStsRpt/OrgnlGrpInfAndSts/OrgnlMsgId") == ["MSG-1"]
 
 
@@ -206,7 +207,9 @@ def test_what_is_no_valid_payment_file_is_refused_as_a_format_error(data: bytes)
 def test_a_refusal_never_repeats_a_name_or_an_account() -> None:
     person = Pay("SYNTHETIC000001", account="12345\u00a067890123456789012345678901234567890", name="RAHASIA" * 30)
     (answer,) = SimulatedBank(NO_REJECTS).take("file.xml", payment_file(NO_REJECTS, [person]))
-    assert b"RJCT" in answer[1] and b"RAHASIA" not in answer[1] and b"67890" not in answer[1]
+    assert b"RJCT" in answer[1]
+    assert b"RAHASIA" not in answer[1]
+    assert b"67890" not in answer[1]
 
 
 def test_a_file_with_more_rows_than_the_limit_is_refused_without_reading_on() -> None:
@@ -267,7 +270,8 @@ def test_a_bank_that_is_started_again_remembers_what_it_has_paid(tmp_path: Path)
     closing = amounts(take(first, data).statements[0])[2]
     first.close()
     second = SimulatedBank(NO_REJECTS, folder=tmp_path, seed=99)
-    assert second.has_taken("file.xml", data) and not second.has_taken("other.xml", data)
+    assert second.has_taken("file.xml", data)
+    assert not second.has_taken("other.xml", data)
     assert take(second, data, "other.xml").group_status() == "RJCT"
     (statement,) = take(second, payment_file(NO_REJECTS, pays(1, start=3), message_id="MSG-2")).statements
     assert amounts(statement)[0] == closing
@@ -302,7 +306,8 @@ def faulty(fault: str, count: int = 6, bank: BankDescription = NO_REJECTS) -> tu
 
 def test_a_silent_bank_answers_nothing_ever() -> None:
     bank, answers = faulty("silent")
-    assert answers.all == [] and bank.close_day() == []
+    assert answers.all == []
+    assert bank.close_day() == []
 
 
 def test_a_late_statement_comes_when_the_day_is_closed_and_is_the_honest_one() -> None:
@@ -313,13 +318,15 @@ def test_a_late_statement_comes_when_the_day_is_closed_and_is_the_honest_one() -
 
 def test_a_duplicated_answer_comes_twice_with_the_same_bytes_under_two_names() -> None:
     _, answers = faulty("duplicated_answer")
-    assert answers.all[0][1] == answers.all[1][1] and answers.all[0][0] != answers.all[1][0]
+    assert answers.all[0][1] == answers.all[1][1]
+    assert answers.all[0][0] != answers.all[1][0]
 
 
 def test_a_truncated_report_is_a_beginning_of_the_whole_one_that_comes_later() -> None:
     bank, answers = faulty("truncated_answer")
     whole = bank.close_day()[0][1]
-    assert whole.startswith(answers.reports[0]) and whole != answers.reports[0]
+    assert whole.startswith(answers.reports[0])
+    assert whole != answers.reports[0]
     assert whole == faulty("none")[1].reports[0]
 
 
@@ -338,13 +345,15 @@ def test_a_group_reject_refuses_a_good_file_and_books_nothing() -> None:
 def test_a_stranger_is_answered_beside_every_payment_of_ours() -> None:
     _, answers = faulty("stranger")
     ours = {pay.end_to_end_id for pay in pays(6)}
-    assert ours < set(answers.statuses()) and len(answers.statuses()) == 7
+    assert ours < set(answers.statuses())
+    assert len(answers.statuses()) == 7
 
 
 def test_a_debit_that_differs_still_leaves_a_statement_that_adds_up() -> None:
     _, answers = faulty("amount_differs")
     opening, entries, closing = amounts(answers.statements[0])
-    assert entries == [-3_700_000] and opening + sum(entries) == closing
+    assert entries == [-3_700_000]
+    assert opening + sum(entries) == closing
 
 
 def test_a_statement_gap_leaves_out_a_number_and_its_money() -> None:
@@ -357,7 +366,8 @@ def test_a_statement_gap_leaves_out_a_number_and_its_money() -> None:
 
 def test_an_exceptions_only_report_lists_the_rejected_alone() -> None:
     _, answers = faulty("exceptions_only", 20, HALF_REJECTED)
-    assert set(answers.statuses().values()) == {"RJCT"} and 0 < len(answers.statuses()) < 20
+    assert set(answers.statuses().values()) == {"RJCT"}
+    assert 0 < len(answers.statuses()) < 20
 
 
 def test_a_contradiction_rejects_what_was_accepted_and_the_statement_knows_nothing_of_it() -> None:
