@@ -171,6 +171,11 @@ class _Run:
         """Whether good news is known to have happened by the cut-off."""
         return instant is not None and instant <= self.cut_off
 
+    def accepted_on(self, person: Row) -> date | None:
+        """The date of acceptance, missing while it is still to come. (Places and first cards go by any date known.)"""
+        day: date | None = person.get("accepted_on")
+        return day if day is not None and day <= self.today else None
+
 
 def decide(  # noqa: PLR0913 - everything a decision rests on is an argument
     tables: Tables,
@@ -243,8 +248,7 @@ def _decide_one(person: Row, run: _Run) -> dict[str, Any]:
     lacking, learned_on = _training(person, run)
     not_due = asked & lacking
     due_on = _due_on(person, run, sequence, tranches, learned_on)
-    accepted_on = person.get("accepted_on")
-    if accepted_on is None or accepted_on > run.today or (due_on is not None and due_on > run.today):
+    if run.accepted_on(person) is None or (due_on is not None and due_on > run.today):
         not_due.add("not_yet_due")
 
     last_payment = _last_payment_date(run.incentive, wave)
@@ -302,7 +306,8 @@ def _training(person: Row, run: _Run) -> tuple[set[str], date | None]:
     over_balance = sum(_price(row, run) for row in bought) > run.policy["training"]["balance_idr"]
     completed = [row for row in rows if run.happened(row.get("completed_at"))]
     candidates = [row for row in completed if row.get("revoked_at") is None]
-    lacks = [_lacks(row, person, live, run) for row in candidates]
+    accepted_on = run.accepted_on(person)
+    lacks = [_lacks(row, accepted_on, bought, run) for row in candidates]
     learned = [_learned_at(row) for row, lacking in zip(candidates, lacks, strict=True) if not lacking]
     if learned and not over_balance:
         return set(), jakarta_date(min(learned))
@@ -326,7 +331,7 @@ def _learned_at(completion: Row) -> datetime:
     return learned_at
 
 
-def _lacks(completion: Row, person: Row, live: Sequence[Row], run: _Run) -> set[str]:
+def _lacks(completion: Row, accepted_on: date | None, bought: Sequence[Row], run: _Run) -> set[str]:
     lacking = set()
     if is_empty(completion.get("certificate_number")):
         lacking.add("no_certificate")
@@ -336,23 +341,22 @@ def _lacks(completion: Row, person: Row, live: Sequence[Row], run: _Run) -> set[
         lacking.add("no_review")
     if (completion.get("training_id") or "") not in run.prices:
         lacking.add("training_unknown")
-    if not _bought_in_time(completion, person, live, run.policy["training"]):
+    if not _bought_in_time(completion, accepted_on, bought, run.policy["training"]):
         lacking.add("purchase_late")
     return lacking
 
 
-def _bought_in_time(completion: Row, person: Row, live: Sequence[Row], rules: Mapping[str, Any]) -> bool:
-    accepted_on = person.get("accepted_on")
-    if rules["purchase_window"] == "calendar_year":
-        purchases = [completion.get("purchased_at")]
-    else:  # "days": the first purchase decides for all
-        purchases = sorted(row["purchased_at"] for row in live if row.get("purchased_at") is not None)
-    if accepted_on is None or not purchases or purchases[0] is None:
+def _bought_in_time(completion: Row, accepted_on: date | None, bought: Sequence[Row], rules: Mapping[str, Any]) -> bool:
+    if rules["purchase_window"] == "days":  # the first purchase decides for all
+        purchased_at = min((row["purchased_at"] for row in bought), default=None)
+    else:
+        purchased_at = completion.get("purchased_at")
+    if accepted_on is None or purchased_at is None:
         return False
-    purchased_on = jakarta_date(purchases[0])
-    if rules["purchase_window"] == "calendar_year":
-        return bool(purchased_on.year == accepted_on.year)
-    return bool(purchased_on <= accepted_on + timedelta(days=rules["purchase_days"]))
+    purchased_on = jakarta_date(purchased_at)
+    if rules["purchase_window"] == "days":
+        return bool(accepted_on <= purchased_on <= accepted_on + timedelta(days=rules["purchase_days"]))
+    return bool(purchased_on.year == accepted_on.year)
 
 
 # --- rules 2 and 3: the person and the account ------------------------------------------------------------------------
@@ -438,7 +442,7 @@ def _due_on(person: Row, run: _Run, sequence: int, tranches: Sequence[Row], lear
     if sequence == 1:
         verified_at = run.accounts.get(person["participant_id"], {}).get("verified_at")
         verified_on = jakarta_date(verified_at) if verified_at is not None and run.happened(verified_at) else None
-        dates = [each for each in (person.get("accepted_on"), learned_on, verified_on) if each is not None]
+        dates = [each for each in (run.accepted_on(person), learned_on, verified_on) if each is not None]
         return max(dates) if len(dates) == 3 else None
     return months_later(tranches[0]["due_on"], sequence - 1)  # fixed once tranche 1 is instructed
 

@@ -20,6 +20,7 @@ def arguments(country: Country, policy: Policy) -> dict[str, Any]:
     stands = {name: verifier.standing(rows, verifier.KEYS[name])[0] for name, rows in country.tables.items()}
     taken = {row["participant_id"] for row in stands["participants"]}
     tranches = [row for row in _tranches(country.history) if row["participant_id"] in taken]
+    new = [row for row in tranches if row["period"] == country.period and row["benefit"] == "incentive"]
     return {
         "people": table("people.v1", [_person(row) for row in stands["participants"]]),
         "accounts": table("current_accounts.v1", _current(stands["accounts"])),
@@ -35,7 +36,7 @@ def arguments(country: Country, policy: Policy) -> dict[str, Any]:
         "period": country.period,
         "cut_off": country.cut_off,
         "balance_idr": country.balance_idr,
-        "kept": table("decisions.v1", [_kept(row, policy) for row in tranches if row["period"] == country.period]),
+        "kept": table("decisions.v1", [_kept(row, policy) for row in new]),
     }
 
 
@@ -62,7 +63,7 @@ def _person(row: Row) -> Row:
 
 def _current(accounts: Sequence[Row]) -> list[Row]:
     highest = {row["participant_id"]: row for row in sorted(accounts, key=lambda row: row["version"])}
-    return [row | {"owner_nik_mac": mac(row.get("owner_nik"))} for row in highest.values()]
+    return [{**row, "owner_nik_mac": mac(row.get("owner_nik"))} for row in highest.values()]
 
 
 def _completion(row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""What must hold of the plain reading in any country at all."""
+"""What must hold of the plain reading in any country at all, and of the fast path beside it in large ones."""
 
 import tomllib
 from importlib import resources
@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from disbursement import entitlement
+from disbursement.policy import load_policy
 from reconciliation.reports import verifier
 from schemas.identifiers import check_nik
 from schemas.regions import PROVINCES
 from tests.lib.countries import Country, countries, large_country
+from tests.lib.digested import arguments
 
 POLICY = tomllib.loads(
     resources.files("disbursement.policy").joinpath("prakerja-2020.toml").read_text(encoding="utf-8")
@@ -107,6 +110,17 @@ def test_money_for_all_decides_as_no_check_of_funds_does(seed: int) -> None:
     country = large_country(seed, 60)
 
     assert decide(country._replace(balance_idr=600_000 * 60)) == decide(country._replace(balance_idr=None))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("repeats", [False, True])
+def test_the_fast_path_decides_a_large_country_as_the_plain_reading_does(seed: int, repeats: bool) -> None:
+    country = large_country(seed, 150, repeats=repeats)
+    plain = [row | {"reasons": ";".join(row["reasons"])} for row in decide(country)]
+
+    fast = entitlement.decide(**arguments(country, load_policy("prakerja-2020"))).select(list(plain[0])).to_pylist()
+
+    assert fast == plain
 
 
 NIK_LIKE = st.builds(

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from disbursement.entitlement import decide
+from disbursement.policy import load_policy
 from reconciliation.reports import verifier
 from schemas.codes import DECISIONS, REASONS
 from schemas.regions import PROVINCES
+from tests.lib.countries import Country
+from tests.lib.digested import arguments
 from tests.lib.policy_cases import Case, decision_cases
 
 POLICY = tomllib.loads(
@@ -32,8 +36,17 @@ def plain_reading(case: Case) -> list[dict[str, Any]]:
     )
 
 
+def fast_path(case: Case) -> list[dict[str, Any]]:
+    country = Country(
+        case.tables, case.cut_off, case.history, case.channels, case.balance_idr, case.period, case.refused
+    )
+    rows = decide(**arguments(country, load_policy("prakerja-2020"))).to_pylist()
+    return [row | {"reasons": tuple(filter(None, row["reasons"].split(";")))} for row in rows]
+
+
 ENGINES: dict[str, Callable[[Case], list[dict[str, Any]]]] = {
     "plain_reading": plain_reading,
+    "fast_path": fast_path,
 }
 
 
