@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SYSTEM_MAKER = "salur"
-PERIOD_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
+PERIOD_PATTERN = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 TIMEZONE = "Asia/Jakarta"
 START_DATE = datetime(2020, 1, 1, tzinfo=UTC)
 

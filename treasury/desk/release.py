@@ -91,13 +91,13 @@ class ReleaseOperator(ApprovalOperator):
         Airflow's server makes `event` from its own record, in the transaction that stores who answered; no task and no
         XCom can write it. A default or a time-out names nobody, and nobody is no consent.
         """
-        from disbursement import steps
-
         person, options = event.get("responded_by_user"), event.get("chosen_options")
         if not person or options not in ([self.APPROVE], [self.REJECT]):
             raise AirflowFailException(f"Airflow has no record of a person's answer about batch {self.batch}")
         if person["id"] not in {checker["id"] for checker in checkers()}:
             raise AirflowFailException(f"{person['name']} answered about batch {self.batch} and is no checker")
+        from disbursement import steps
+
         if options == [self.APPROVE]:
             steps.release(house(), self.batch, person["name"], shown, via="airflow")
         else:
