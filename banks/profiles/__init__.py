@@ -75,7 +75,9 @@ def load_profile(code: str, extra: Path | None = None) -> Profile:
     """The profile of the bank `code`, from those installed and those in the folder `extra`."""
     known = profiles(extra)
     if code not in known:
-        raise WrongUsage(f"No bank profile {code!r}.", f"Profiles: {', '.join(known)}.", "Name one, or add a profile file.")
+        raise WrongUsage(
+            f"No bank profile {code!r}.", f"Profiles: {', '.join(known)}.", "Name one, or add a profile file."
+        )
     return known[code]
 
 
