@@ -70,9 +70,11 @@ class _Reader:
     def __init__(self, ours: Ours, rows: pa.Table, rejected: Flags, findings: Findings) -> None:
         self.ours, self.rows, self.rejected, self.findings = ours, rows, rejected, findings
         count = len(ours)
-        foreign = pc.fill_null(pc.not_equal(rows["currency"], "IDR"), False)
+        is_foreign = pc.fill_null(pc.not_equal(rows["currency"], "IDR"), False)
+        none = pa.scalar(None, pa.int64())
         stated = pc.coalesce(rows["amount_idr"], rows["entry_amount_idr"])
-        self.amount: Numbers = to_numbers(pc.if_else(foreign, pa.scalar(None, pa.int64()), stated), -1)
+        self.amount: Numbers = to_numbers(pc.if_else(is_foreign, none, stated), -1)
+        self.entry_amount: Numbers = to_numbers(pc.if_else(is_foreign, none, rows["entry_amount_idr"]), -1)
         self.day: Numbers = to_numbers(rows["booking_date"].cast(pa.int32()).cast(pa.int64()), 0)
         self.is_debit = to_flags(pc.equal(rows["direction"], "debit"))
         self.is_reversal = to_flags(rows["is_reversal"])
@@ -190,10 +192,10 @@ class _Reader:
     def _amount_of(self, group: Numbers) -> int:
         """An entry's whole amount where all its rows are about one file, else what its rows of this file say."""
         first = int(group[0])
-        if np.count_nonzero(self.entry == self.entry[first]) > len(group):
+        is_shared = np.count_nonzero(self.entry == self.entry[first]) > len(group)
+        if is_shared or self.entry_amount[first] < 0:
             return int(np.maximum(self.amount[group], 0).sum())
-        whole = self._cell("entry_amount_idr", first)
-        return int(whole if whole is not None else np.maximum(self.amount[group], 0).sum())
+        return int(self.entry_amount[first])
 
     def _place_group(self, group: Numbers, amount: int, place: str) -> None:
         self.place[group] = PLACES.index(place)
@@ -220,18 +222,16 @@ class _Reader:
                 self._break_group("amount_differs", group, amounts[index], control_sum, amounts[index], len(groups) > 1)
         if chosen:
             row = int(groups[chosen[0]][0])
-            fresh = debited[self.debit_row[debited] < 0]
             self._tell_debited_twice(debited[self.debit_row[debited] >= 0])
-            self.debit_row[fresh], self.debit_rule[fresh] = row, rule
+            self.debit_row[debited], self.debit_rule[debited] = row, rule
             self.whole_debit[file] = rule
             self._tell_count(file, groups, chosen, len(debited))
 
     def _tell_debited_twice(self, positions: Numbers) -> None:
-        """Debited by itself and with its file."""
-        for position in positions.tolist():
-            row = int(self.debit_row[position])
-            self._note(
-                "duplicate", row, "debited once", "by itself and with its file", "debit", self.ours.file[position]
+        """Debited by itself and with its file: the file's debit stands, the payment's own is one too many."""
+        for row in self.debit_row[positions].tolist():
+            self._break(
+                "duplicate", row, "debited once", "by itself and with its file", f"debit {self._entry_name(row)}"
             )
 
     def _tell_count(self, file: int, groups: list[Numbers], chosen: list[int], expected: int) -> None:

@@ -24,7 +24,7 @@ from reconciliation.breaks import Findings
 from reconciliation.lateness import tell_late
 from reconciliation.reported import DEBITED, IN_FLIGHT, Reported, read_reports
 from reconciliation.sides import Flags, Numbers, Ours, to_flags
-from reconciliation.statements import Statements, check_statements, take_once
+from reconciliation.statements import check_statements, take_once
 from schemas.codes import INSTRUCTION_STATES, MOVES, is_classified
 from schemas.tables import TABLES, conform
 
@@ -42,12 +42,15 @@ class Matched:
     """Where every instruction stands, what differs, and where each statement row went.
 
     `matches` is matches.v1 sorted by end_to_end_id; `breaks` is breaks.v1; `placed` is described at
-    `reconciliation.booked.Booked`; `statements` and `entries` are what counts of those given, each statement once.
+    `reconciliation.booked.Booked`; `bookings` has our own amounts of what statements show, by file: file_name, bank,
+    debited_count, debited_idr, back_count, back_idr. `statements` and `entries` are what counts of those given, each
+    statement once.
     """
 
     matches: pa.Table
     breaks: pa.Table
     placed: pa.Table
+    bookings: pa.Table
     statements: pa.Table
     entries: pa.Table
 
@@ -86,6 +89,7 @@ def match(
         matches=_matches(ours, reported, booked, state),
         breaks=findings.table(),
         placed=booked.placed,
+        bookings=_bookings(ours, booked),
         statements=taken.statements,
         entries=taken.entries,
     )
@@ -161,6 +165,13 @@ def _matches(ours: Ours, reported: Reported, booked: Booked, state: Numbers) -> 
         }
     )
     return conform(table, "matches.v1")
+
+
+def _bookings(ours: Ours, booked: Booked) -> pa.Table:
+    debited_count, debited_idr = ours.sum_by_file(booked.debited)
+    back_count, back_idr = ours.sum_by_file(booked.sent_back)
+    columns = {"file_name": ours.names, "bank": ours.banks, "debited_count": debited_count, "debited_idr": debited_idr}
+    return pa.table({**columns, "back_count": back_count, "back_idr": back_idr})
 
 
 def _rules(booked: Booked, report_rule: Numbers, entry_row: Numbers, is_back: Flags) -> Numbers:
@@ -240,8 +251,3 @@ def _reach(state: str) -> frozenset[str]:
         reached |= frontier
         frontier = {further for each in frontier for further in MOVES[each]} - reached
     return frozenset(reached)
-
-
-def statement_of(matched: Matched) -> Statements:
-    """The statements and entries that count, as the proofs take them."""
-    return Statements(matched.statements, matched.entries)

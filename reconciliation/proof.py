@@ -1,0 +1,231 @@
+"""The equations that must hold, hand-over by hand-over, in counts and rupiah, each side taken from another place.
+
+A bank's mistake is a break and has its own term, so that an equation which does not hold means that something was lost
+between two records, or that a bank's statement does not add up. Scopes are a period, a bank or wallet, a benefit, a file
+or a statement.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reconciliation.matching import Matched
+from reconciliation.sides import AT_THE_BANK
+from reconciliation.statements import Statements, booked_entries, movements
+from schemas.tables import TABLES, conform
+
+OUTCOMES = ("credited", "debited", "accepted", "submitted", "rejected", "returned", "unknown")
+"""Where a sent instruction can stand. `submitted` covers what the bank has taken in and what it is silent about."""
+
+EQUATIONS = {
+    "entitled": "due = instructed + not instructed",
+    "first_attempts": "first attempts = first attempts that are due",
+    "batched": "instructed = batched",
+    "released": "batched = released + waiting + withdrawn",
+    "file_total": "control sum of the file = sum of its instructions",
+    "outcome": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
+    "outcome_of_bank": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
+    "outcome_of_period": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
+    "statement": "opening + credits - debits = closing",
+    "statement_debits": "debits in statements = debited by our records + under breaks",
+    "statement_credits": "credits in statements = sent back by our records + money received + under breaks",
+    "sent_back": "sent back in statements = rejected + returned after debit",
+}
+"""The wording of each stage's equation; counts and rupiah stand beside it."""
+
+
+class Sum(NamedTuple):
+    """A number of rows and their whole rupiah."""
+
+    rows: int
+    idr: int
+
+    def plus(self, other: "Sum") -> "Sum":
+        """Both together."""
+        return Sum(self.rows + other.rows, self.idr + other.idr)
+
+
+_NOTHING = Sum(0, 0)
+Sums = dict[str, Sum]
+
+
+@dataclass(frozen=True)
+class Books:
+    """One period's records: what was decided and sent, each as its own step left it, and what came of it.
+
+    `decisions`: decisions.v1 in force. `not_instructed`: participant_id, benefit, sequence, amount_idr of the due
+    that have no instruction (a hold, a name that cannot be written). `instructions`: instructions.v1; `batches`:
+    batches.v1; `files`: files.v1 with state, of the same period. `matched`: of all files concerned, other periods' too.
+    """
+
+    period: str
+    decisions: pa.Table
+    not_instructed: pa.Table
+    instructions: pa.Table
+    batches: pa.Table
+    files: pa.Table
+    matched: Matched
+
+
+def prove(books: Books) -> pa.Table:
+    """All equations, as proofs.v1 sorted by stage and scope. `holds` says whether counts and rupiah both agree."""
+    rows = [*_of_disbursement(books), *_of_outcomes(books), *_of_statements(books.matched)]
+    table = pa.Table.from_pylist(rows, schema=TABLES["proofs.v1"].schema)
+    return conform(table.sort_by([("stage", "ascending"), ("scope", "ascending")]), "proofs.v1")
+
+
+def _proof(stage: str, scope: str, left: Sum, right: Sum) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "scope": scope,
+        "equation": EQUATIONS[stage],
+        "left_count": left.rows,
+        "right_count": right.rows,
+        "left_idr": left.idr,
+        "right_idr": right.idr,
+        "holds": left == right,
+    }
+
+
+def _proofs(stage: str, left: Sums, right: Sums) -> Iterator[dict[str, Any]]:
+    for scope in sorted(left.keys() | right.keys()):
+        yield _proof(stage, scope, left.get(scope, _NOTHING), right.get(scope, _NOTHING))
+
+
+# --- what was decided and sent ----------------------------------------------------------------------------------------
+
+_TRANCHE = ["participant_id", "benefit", "sequence"]
+
+
+def _of_disbursement(books: Books) -> Iterator[dict[str, Any]]:
+    due = books.decisions.filter(pc.equal(books.decisions["decision"], "due"))
+    tranches = due.select([*_TRANCHE, "amount_idr"])
+    instructed = books.instructions.select(_TRANCHE).group_by(_TRANCHE).aggregate([])
+    taken = tranches.join(instructed, _TRANCHE, join_type="left semi")
+    per_benefit = _prefixed(books.period, _sums(tranches, "benefit"))
+    right = _added(_sums(taken, "benefit"), _sums(books.not_instructed, "benefit"))
+    yield from _proofs("entitled", per_benefit, _prefixed(books.period, right))
+    first = books.instructions.filter(pc.equal(books.instructions["attempt"], 1)).select([*_TRANCHE, "amount_idr"])
+    covered = tranches.join(first.select(_TRANCHE), _TRANCHE, join_type="left semi")
+    yield from _proofs(
+        "first_attempts",
+        _prefixed(books.period, _sums(first, "benefit")),
+        _prefixed(books.period, _sums(covered, "benefit")),
+    )
+    batched = _prefixed(books.period, _totals(books.batches, "channel"))
+    yield from _proofs("batched", _prefixed(books.period, _sums(books.instructions, "channel")), batched)
+    files = _own(books.files)
+    yield from _proofs("released", batched, _prefixed(books.period, _totals(files, "channel")))
+    yield from _proofs("file_total", _totals(files, "file_name"), _sums(books.instructions, "file_name"))
+
+
+def _own(files: pa.Table) -> pa.Table:
+    return files.filter(pc.invert(files["is_companion"]))
+
+
+# --- what came of it --------------------------------------------------------------------------------------------------
+
+
+def _of_outcomes(books: Books) -> Iterator[dict[str, Any]]:
+    files = _own(books.files)
+    sent = files.filter(pc.is_in(files["state"], pa.array(sorted(AT_THE_BANK))))
+    matches = books.matched.matches
+    stands = matches.filter(
+        pc.and_(
+            pc.is_in(matches["state"], pa.array(OUTCOMES)),
+            pc.is_in(matches["file_name"], sent["file_name"].combine_chunks()),
+        )
+    )
+    by_file = _sums(stands, "file_name")
+    yield from _proofs("outcome", _totals(sent, "file_name"), by_file)
+    bank = dict(zip(sent["file_name"].to_pylist(), sent["channel"].to_pylist(), strict=True))
+    by_bank = _gathered((f"{books.period} {bank[name]}", total) for name, total in by_file.items())
+    yield from _proofs("outcome_of_bank", _prefixed(books.period, _totals(sent, "channel")), by_bank)
+    left = _gathered((books.period, total) for total in _totals(sent, "file_name").values())
+    yield from _proofs("outcome_of_period", left, _gathered((books.period, total) for total in by_file.values()))
+
+
+def _of_statements(matched: Matched) -> Iterator[dict[str, Any]]:
+    taken = Statements(matched.statements, matched.entries)
+    for row in movements(taken).to_pylist():
+        opening, closing = row["opening_idr"], row["closing_idr"]
+        if opening is not None and closing is not None:
+            reached = Sum(row["entry_count"], opening + row["credits_idr"] - row["debits_idr"])
+            scope = f"{row['bank']} {row['account'] or ''} {row['statement_id']}"
+            yield _proof("statement", scope, reached, Sum(row["entry_count"], closing))
+    shown = booked_entries(matched.entries)
+    ours = matched.bookings
+    for stage, direction, column, inherited in (
+        ("statement_debits", "debit", "debited_idr", ("break",)),
+        ("statement_credits", "credit", "back_idr", ("other_credit", "break")),
+    ):
+        left = _sums(_one_way(shown, direction), "bank", "entry_amount_idr")
+        placed = _one_way(matched.placed, direction)
+        rest = _sums(placed.filter(pc.is_in(placed["place"], pa.array(inherited))), "bank")
+        our_idr = _sums(ours, "bank", column)
+        entries = _entry_counts(placed)
+        right = {
+            bank: Sum(entries.get(bank, 0), rest.get(bank, _NOTHING).idr + our_idr.get(bank, _NOTHING).idr)
+            for bank in left.keys() | rest.keys() | entries.keys()
+        }
+        yield from _proofs(stage, left, right)
+    yield from _sent_back(matched)
+
+
+def _sent_back(matched: Matched) -> Iterator[dict[str, Any]]:
+    """What the statement sends back, against instructions that ended so; counts are instructions."""
+    placed = matched.placed
+    back = placed.filter(pc.is_in(placed["place"], pa.array(["reversal", "file_reversal"])))
+    counts = _sums(matched.bookings, "bank", "back_count")
+    left = {bank: Sum(counts.get(bank, _NOTHING).idr, total.idr) for bank, total in _sums(back, "bank").items()}
+    matches = matched.matches
+    ended = matches.filter(pc.starts_with(matches["match_rule"], "statement:reversal"))
+    ended = pa.concat_tables([ended, matches.filter(pc.equal(matches["match_rule"], "statement:file_reversal"))])
+    ended = ended.filter(pc.is_in(ended["state"], pa.array(["rejected", "returned"])))
+    bank = dict(zip(matched.bookings["file_name"].to_pylist(), matched.bookings["bank"].to_pylist(), strict=True))
+    right = _gathered((bank[name], total) for name, total in _sums(ended, "file_name").items())
+    yield from _proofs("sent_back", left, right)
+
+
+def _one_way(rows: pa.Table, direction: str) -> pa.Table:
+    return rows.filter(pc.equal(rows["direction"], direction))
+
+
+def _entry_counts(placed: pa.Table) -> dict[str, int]:
+    entries = placed.group_by(["bank", "evidence", "statement_id", "entry_number"]).aggregate([])
+    counts = entries.group_by("bank").aggregate([("evidence", "count")]).to_pylist()
+    return {row["bank"]: row["evidence_count"] for row in counts}
+
+
+# --- sums -------------------------------------------------------------------------------------------------------------
+
+
+def _sums(table: pa.Table, by: str, amount: str = "amount_idr") -> Sums:
+    """Rows and the sum of their amounts, by the values of a column."""
+    grouped = table.group_by(by).aggregate([([], "count_all"), (amount, "sum")]).to_pylist()
+    return {row[by]: Sum(row["count_all"], row[f"{amount}_sum"] or 0) for row in grouped}
+
+
+def _totals(table: pa.Table, by: str) -> Sums:
+    """Stated counts and control sums, added up by the values of a column."""
+    grouped = table.group_by(by).aggregate([("transaction_count", "sum"), ("control_sum_idr", "sum")]).to_pylist()
+    return {row[by]: Sum(row["transaction_count_sum"] or 0, row["control_sum_idr_sum"] or 0) for row in grouped}
+
+
+def _gathered(pairs: Iterable[tuple[str, Sum]]) -> Sums:
+    sums: Sums = defaultdict(lambda: _NOTHING)
+    for scope, total in pairs:
+        sums[scope] = sums[scope].plus(total)
+    return dict(sums)
+
+
+def _added(one: Sums, other: Sums) -> Sums:
+    return _gathered([*one.items(), *other.items()])
+
+
+def _prefixed(period: str, sums: Sums) -> Sums:
+    return {f"{period} {scope}": total for scope, total in sums.items()}

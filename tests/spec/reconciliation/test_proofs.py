@@ -1,0 +1,120 @@
+"""Each equation holds in a sound cycle, and says by how much it does not when a record is lost."""
+
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from reconciliation.proof import Books, prove
+from schemas.tables import TABLES
+from tests.lib.reconciling import LATE, PERIOD, TRANCHE, World, debit_of, entry, reversal_of
+
+IDS = ["E1", "E2", "E3"]
+
+
+@pytest.fixture
+def made() -> World:
+    world = World()
+    world.file("F1", IDS)
+    world.file("F2", ["E4"], bank="ovo")
+    world.report("F1", {"E1": "ACSC", "E2": "RJCT AC04", "E3": "ACCC"})
+    world.report("F2", {"E4": "ACCC"}, bank="ovo")
+    world.statement(1, [entry("credit", 10**9), debit_of("F1", 3 * TRANCHE), reversal_of("E2"), entry("debit", 6_500)])
+    world.statement(1, [debit_of("F2", TRANCHE)], bank="ovo")
+    return world
+
+
+def books(made: World, **changes: Any) -> Books:
+    """The records of a period in which E5 was due too and is on hold."""
+    sent = [{**row, "benefit": "incentive", "sequence": 1} for row in made.sent]
+    waiting = {"participant_id": "PE5", "benefit": "incentive", "sequence": 1, "amount_idr": TRANCHE}
+    decisions = [{**row, "decision": "due"} for row in [*sent, waiting]]
+    instructions = [{**row, "attempt": 1} for row in sent]
+    batches = [{**row, "period": PERIOD} for row in made.files]
+    tables = {
+        "decisions": _table("decisions.v1", [*decisions, {**waiting, "participant_id": "PE6", "decision": "held"}]),
+        "not_instructed": pa.Table.from_pylist([waiting]),
+        "instructions": _table("instructions.v1", instructions),
+        "batches": _table("batches.v1", batches),
+        "files": made.tables()[1],
+        "matched": made.matched(LATE),
+    }
+    return Books(period=PERIOD, **(tables | changes))
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    schema = pa.schema([field.with_nullable(True) for field in TABLES[name].schema])
+    return pa.Table.from_pylist([{key: row.get(key) for key in schema.names} for row in rows], schema=schema)
+
+
+def failed(proofs: pa.Table) -> dict[tuple[str, str], tuple[int, int, int, int]]:
+    return {
+        (row["stage"], row["scope"]): (row["left_count"], row["right_count"], row["left_idr"], row["right_idr"])
+        for row in proofs.to_pylist()
+        if not row["holds"]
+    }
+
+
+def test_in_a_sound_cycle_every_equation_holds(made: World) -> None:
+    proofs = prove(books(made))
+    assert failed(proofs) == {}
+    assert set(proofs["stage"].to_pylist()) == {
+        "batched", "entitled", "file_total", "first_attempts", "outcome", "outcome_of_bank", "outcome_of_period", "released",
+        "sent_back", "statement", "statement_credits", "statement_debits",
+    }  # fmt: skip
+
+
+def test_the_sums_are_those_of_the_records(made: World) -> None:
+    rows = {(row["stage"], row["scope"]): row for row in prove(books(made)).to_pylist()}
+    assert rows["entitled", f"{PERIOD} incentive"]["left_idr"] == 5 * TRANCHE
+    assert rows["statement_debits", "bni"]["right_idr"] == 3 * TRANCHE + 6_500
+    assert rows["statement_credits", "bni"]["left_idr"] == 10**9 + TRANCHE
+    assert rows["sent_back", "bni"]["left_count"] == 1
+    assert rows["outcome_of_period", PERIOD]["right_count"] == 4
+
+
+def test_a_due_decision_that_is_neither_instructed_nor_explained_is_found(made: World) -> None:
+    lost = books(made).not_instructed.slice(0, 0)
+    expected = {("entitled", f"{PERIOD} incentive"): (5, 4, 5 * TRANCHE, 4 * TRANCHE)}
+    assert failed(prove(books(made, not_instructed=lost))) == expected
+
+
+def test_an_instruction_without_a_due_decision_is_found(made: World) -> None:
+    decisions = books(made).decisions
+    proofs = prove(books(made, decisions=decisions.slice(1)))
+    assert failed(proofs) == {("first_attempts", f"{PERIOD} incentive"): (4, 3, 4 * TRANCHE, 3 * TRANCHE)}
+
+
+def test_an_instruction_lost_between_the_record_and_its_file_is_found(made: World) -> None:
+    proofs = prove(books(made, instructions=books(made).instructions.slice(0, 3)))
+    assert ("file_total", "F2") in failed(proofs)
+    assert ("batched", f"{PERIOD} ovo") in failed(proofs)
+
+
+def test_a_sent_payment_that_stands_nowhere_is_found(made: World) -> None:
+    matched = replace(made.matched(LATE), matches=made.matched(LATE).matches.slice(1))
+    assert ("outcome", "F1") in failed(prove(books(made, matched=matched)))
+
+
+def test_a_statement_that_does_not_add_up_fails_its_proof_by_that_much(made: World) -> None:
+    made.statements[0]["closing_idr"] += 7
+    assert list(failed(prove(books(made)))) == [("statement", "bni A S1")]
+
+
+def test_what_the_bank_books_wrongly_is_under_breaks_and_the_proof_holds(made: World) -> None:
+    wrong = [
+        debit_of("F1", 3 * TRANCHE),
+        reversal_of("E2"),
+        reversal_of("E1", 5),
+        entry("debit", TRANCHE, end_to_end_id="E3"),
+    ]
+    made.statement(2, wrong)
+    assert failed(prove(books(made))) == {}
+
+
+def test_a_withdrawn_file_is_batched_and_not_sent(made: World) -> None:
+    made.file("F3", ["E7"], state="withdrawn")
+    proofs = prove(books(made))
+    assert failed(proofs) == {}
+    assert ("outcome", "F3") not in {(row["stage"], row["scope"]) for row in proofs.to_pylist()}

@@ -1,0 +1,86 @@
+"""A statement is taken once, adds up, and follows the one before it."""
+
+import pytest
+
+from tests.lib.reconciling import DAY, TRANCHE, World, breaks, debit_of, entry, states
+
+
+@pytest.fixture
+def made() -> World:
+    world = World()
+    world.file("F1", ["E1", "E2"])
+    return world
+
+
+def test_statements_that_follow_each_other_are_no_break_even_with_no_entries(made: World) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE)])
+    made.statement(2, [])
+    made.statement(3, [entry("credit", 5)])
+    assert breaks(made.matched()) == []
+
+
+def test_a_missing_statement_is_one_gap_and_closes_when_it_comes(made: World) -> None:
+    made.statement(1, [])
+    made.statement(2, [entry("credit", 5)])
+    made.statement(3, [])
+    late = made.statements.pop(1)
+    kept, made.entries = made.entries, []
+    row = made.matched().breaks.to_pylist()[0]
+    assert (row["kind"], row["expected"], row["found"]) == (
+        "statement_gap", "number 2, opening 1000000000", "number 3, opening 1000000005",
+    )  # fmt: skip
+    made.statements.append(late)
+    made.entries = kept
+    assert breaks(made.matched()) == []
+
+
+def test_numbers_may_start_again_in_a_new_year(made: World) -> None:
+    made.statement(
+        1, [], sequence_number=366, from_date=DAY.replace(month=12, day=31), to_date=DAY.replace(month=12, day=31)
+    )
+    made.statement(2, [], sequence_number=1, from_date=DAY.replace(2021, 1, 1), to_date=DAY.replace(2021, 1, 1))
+    assert breaks(made.matched()) == []
+
+
+def test_a_number_out_of_turn_within_a_year_is_a_gap_though_balances_chain(made: World) -> None:
+    made.statement(1, [], sequence_number=7)
+    made.statement(2, [], sequence_number=9)
+    assert breaks(made.matched()) == [("statement_gap", None)]
+
+
+def test_a_statement_that_does_not_add_up_says_by_how_much(made: World) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE)])
+    made.statements[0]["closing_idr"] += 7
+    row = made.matched().breaks.to_pylist()[0]
+    assert (row["kind"], row["expected"], row["found"], row["amount_idr"]) == (
+        "statement_arithmetic", "998800000", "998800007", 7,
+    )  # fmt: skip
+
+
+def test_a_statement_without_balances_is_a_break(made: World) -> None:
+    made.statement(1, [])
+    made.statements[0] |= {"opening_idr": None}
+    assert breaks(made.matched()) == [("statement_arithmetic", None)]
+
+
+def test_the_same_statement_again_changes_nothing(made: World) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE)])
+    made.statements.append(made.statements[0] | {"evidence": "again", "received": 999})
+    made.entries.append(made.entries[0] | {"evidence": "again"})
+    assert breaks(made.matched()) == []
+    assert set(states(made.matched()).values()) == {"debited"}
+
+
+def test_the_same_statement_with_other_content_is_a_break_and_the_first_counts(made: World) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE)])
+    made.statements.append(made.statements[0] | {"evidence": "again", "received": 999})
+    made.entries.append(made.entries[0] | {"evidence": "again", "amount_idr": 5, "entry_amount_idr": 5})
+    assert breaks(made.matched()) == [("statement_conflict", None)]
+    assert set(states(made.matched()).values()) == {"debited"}
+
+
+def test_details_that_do_not_sum_to_their_entry_are_a_break(made: World) -> None:
+    shared = {"entry_amount_idr": 2 * TRANCHE, "entry_number": 1}
+    rows = [entry("debit", TRANCHE, **shared, detail_number=1, end_to_end_id="E1")]
+    made.statement(1, rows)
+    assert breaks(made.matched()) == [("totals_differ", None)]
