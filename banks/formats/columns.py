@@ -1,0 +1,105 @@
+"""What a bank's texts become: whole rupiah, counts, dates as Jakarta keeps them, reasons; what cannot become one is told.
+
+A text that is there and means nothing to us is null in the column and a finding beside it: never a guess, never a stop.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta, timezone
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.money import parse_idr_array
+
+JAKARTA = timezone(timedelta(hours=7))
+NOT_PROVIDED = "NOTPROVIDED"
+"""ISO's word for an end-to-end id that nobody gave: no reference at all."""
+
+
+class Findings:
+    """What was found odd in a file, one sentence a kind with its number of cases; no values, they may be personal."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def add(self, count: int, sentence: str) -> None:
+        """Note `sentence` with its number of cases, unless there is none."""
+        if count:
+            self.sentences.append(f"{sentence} ({count})")
+
+    def compare(self, texts: pa.Array, values: pa.Array, sentence: str) -> pa.Array:
+        """`values`, noting how many texts are there without a value."""
+        self.add(pc.sum(pc.and_(pc.is_valid(texts), pc.is_null(values))).as_py() or 0, sentence)
+        return values
+
+
+def array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The column as one array."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def rupiah(texts: pa.Array, currencies: pa.Array | None, findings: Findings, what: str) -> pa.Array:
+    """Whole rupiah from decimal texts; null where the currency is another or the amount has a fraction."""
+    amounts = parse_idr_array(texts)
+    if currencies is not None:
+        is_idr = pc.fill_null(pc.equal(currencies, "IDR"), False)
+        amounts = pc.if_else(is_idr, amounts, pa.scalar(None, pa.int64()))
+    return findings.compare(texts, amounts, f"{what} is no whole amount in rupiah")
+
+
+def whole(texts: pa.Array, findings: Findings, what: str) -> pa.Array:
+    """Counts and sequence numbers: up to 18 digits, else null."""
+    digits = pc.fill_null(pc.match_substring_regex(texts, "^[0-9]{1,18}$"), False)
+    numbers = pc.cast(pc.if_else(digits, texts, pa.scalar(None, pa.string())), pa.int64())
+    return findings.compare(texts, numbers, f"{what} is no whole number")
+
+
+def dates(texts: pa.Array, findings: Findings, what: str) -> pa.Array:
+    """Dates from ISO dates or instants; an instant with an offset counts on the day that it is in Jakarta."""
+    return findings.compare(texts, _each_distinct(texts, _date, pa.date32()), f"{what} is no date")
+
+
+def _date(text: str) -> date | None:
+    try:
+        if "T" not in text:
+            return date.fromisoformat(text[:10])
+        at = datetime.fromisoformat(text)
+        return (at.astimezone(JAKARTA) if at.tzinfo else at).date()
+    except ValueError:
+        return None
+
+
+def _each_distinct(texts: pa.Array, convert: Callable[[str], date | None], kind: pa.DataType) -> pa.Array:
+    """A slow conversion of texts that repeat: done once for each."""
+    encoded = array(texts).dictionary_encode()
+    return pa.array([convert(text) for text in encoded.dictionary.to_pylist()], kind).take(encoded.indices)
+
+
+def references(texts: pa.Array) -> pa.Array:
+    """References as they are, null where the bank says that there is none."""
+    return pc.if_else(pc.equal(texts, NOT_PROVIDED), pa.scalar(None, pa.string()), texts)
+
+
+def reasons(items: pa.Table, keys: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Reason code and reason text for each of `keys`, from the items of reason elements in document order.
+
+    `items` has key, code, own_code and text, one of the latter three a row. The code is the first one given, ISO's or
+    the bank's own; the text is all the rest, further codes too, with `; ` between.
+    """
+    code = array(pc.coalesce(items["code"], items["own_code"]))
+    word = array(pc.coalesce(code, items["text"]))
+    key = array(items["key"])
+    has_code = pc.is_valid(code).to_numpy(zero_copy_only=False)
+    positions = np.flatnonzero(has_code)
+    _, first = np.unique(key.to_numpy(zero_copy_only=False)[positions], return_index=True)
+    is_rest = pc.is_valid(word).to_numpy(zero_copy_only=False)
+    is_rest[positions[first]] = False
+    firsts = pa.array(positions[first])
+    rest = pa.table({"key": key, "word": word}).filter(pa.array(is_rest)).group_by("key", use_threads=False)
+    texts = rest.aggregate([("word", "list")])
+    joined = pc.binary_join(array(texts["word_list"]), "; ")
+    return (
+        code.take(firsts).take(pc.index_in(keys, value_set=key.take(firsts))),
+        joined.take(pc.index_in(keys, value_set=array(texts["key"]))),
+    )

@@ -1,0 +1,145 @@
+"""pain.002: a bank's status report to rows of `responses.v1`, one for the message, each payment block and each transfer.
+
+Every level that the report states is a row with what it says itself: which of them counts for a payment that several
+speak of is decided where they are compared, not where they are read.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from banks.formats import UnreadableFile
+from banks.formats.columns import Findings, array, reasons, references, rupiah, whole
+from banks.formats.reader import Layout, Message, parse
+from schemas.tables import conform
+
+LAYOUT = Layout("pain.002", 3, 14, "CstmrPmtStsRpt", "pain002.yaml")
+BATCH_FIELDS = ("payment_information_id", "batch_status", "transaction_count", "control_sum")
+
+
+class StatusReport(NamedTuple):
+    """What a status report says (`responses.v1`, document order), and what in it could not be taken as it stands."""
+
+    responses: pa.Table
+    findings: tuple[str, ...]
+
+
+def read(data: bytes) -> StatusReport:
+    """The status report in `data`, pain.002.001.03 to .14; raises `UnreadableFile` with the reason.
+
+    `level` is file, batch or transaction; `message_id` is the id of our message that the report is about, on every row.
+    Amounts are whole rupiah; one in another currency or with a fraction is null, and a finding.
+    """
+    message = parse(data, LAYOUT)
+    findings = Findings()
+    _expect(message, "OrgnlGrpInfAndSts", 1)
+    file_row = _file_row(message, findings)
+    message_id = file_row["message_id"][0]
+    batches, transfers = _split(message)
+    parts = [file_row]
+    if batches.num_rows:
+        parts += [_batch_rows(message, batches, findings), _transaction_rows(message, batches, transfers, findings)]
+    rows = pa.concat_tables(parts, promote_options="default").sort_by([("part", "ascending"), ("row", "ascending")])
+    rows = rows.drop_columns(["part", "row", "message_id"]).append_column(
+        "message_id", pa.repeat(message_id, rows.num_rows)
+    )
+    return StatusReport(conform(rows, "responses.v1"), tuple(findings.sentences))
+
+
+def _expect(message: Message, element: str, found: int) -> None:
+    """Each record element in the bytes must be one that was read at its place."""
+    count = message.count(element)
+    if count != found:
+        raise UnreadableFile(f"It holds {count} elements {element}, of which {found} are at their place and readable.")
+
+
+def _file_row(message: Message, findings: Findings) -> pa.Table:
+    table = message.tables["message"]
+    fields = ("message_id", "status", "transaction_count", "control_sum")
+    # The row of the message itself is the one that says something; the others are the payment blocks.
+    said = {name: array(table[name].drop_null()) for name in fields}
+    first = {name: column.slice(0, 1) if len(column) else pa.nulls(1, pa.string()) for name, column in said.items()}
+    items = message.tables["message_reason"]
+    zeros = pa.array(np.zeros(items.num_rows, dtype=np.int64))
+    code, text = reasons(items.append_column("key", zeros), pa.array([0]))
+    return pa.table(
+        {
+            "part": pa.array([-1], pa.int64()),
+            "row": pa.array([-1], pa.int64()),
+            "level": pa.array(["file"]),
+            "message_id": first["message_id"],
+            "status": first["status"],
+            "reason_code": code,
+            "reason_text": text,
+            "transaction_count": whole(first["transaction_count"], findings, "a message's count"),
+            "control_sum_idr": rupiah(first["control_sum"], None, findings, "a message's control sum"),
+        }
+    )
+
+
+def _key(table: pa.Table) -> pa.Array:
+    """One number for a place in the document: which part of the message, and which child of it."""
+    part = pc.cast(array(table["part"]), pa.int64())
+    return pc.add(pc.multiply(part, 1 << 32), pc.cast(array(table["row"]), pa.int64()))
+
+
+def _split(message: Message) -> tuple[pa.Table, pa.Table]:
+    """The payment blocks, one row each, and the rows of transfers: children that neither are a block's own field nor
+    hold its reasons."""
+    children = message.tables["batch"]
+    children = children.append_column("key", _key(children))
+    own = pc.is_in(children["key"], value_set=_key(message.tables["batch_reason"]))
+    for name in BATCH_FIELDS:
+        own = pc.or_(own, pc.is_valid(children[name]))
+    transfers = children.filter(pc.invert(own))
+    grouped = children.group_by("part", use_threads=False)
+    batches = grouped.aggregate([(name, how) for name in BATCH_FIELDS for how in ("first", "count")])
+    _expect(message, "OrgnlPmtInfAndSts", batches.num_rows)
+    _expect(message, "TxInfAndSts", transfers.num_rows)
+    if any(pc.any(pc.greater(batches[f"{name}_count"], 1)).as_py() for name in BATCH_FIELDS):
+        raise UnreadableFile("A payment block states its id, status, count or sum twice.")
+    return batches, transfers
+
+
+def _batch_rows(message: Message, batches: pa.Table, findings: Findings) -> pa.Table:
+    part = pc.cast(array(batches["part"]), pa.int64())
+    items = message.tables["batch_reason"]
+    key = pc.cast(array(items["part"]), pa.int64())
+    code, text = reasons(items.append_column("key", key), part)
+    return pa.table(
+        {
+            "part": part,
+            "row": pa.repeat(pa.scalar(-1, pa.int64()), len(part)),
+            "level": pa.repeat("batch", len(part)),
+            "payment_information_id": array(batches["payment_information_id_first"]),
+            "status": array(batches["batch_status_first"]),
+            "reason_code": code,
+            "reason_text": text,
+            "transaction_count": whole(array(batches["transaction_count_first"]), findings, "a payment block's count"),
+            "control_sum_idr": rupiah(
+                array(batches["control_sum_first"]), None, findings, "a payment block's control sum"
+            ),
+        }
+    )
+
+
+def _transaction_rows(message: Message, batches: pa.Table, transfers: pa.Table, findings: Findings) -> pa.Table:
+    items = message.tables["reason"]
+    code, text = reasons(items.append_column("key", _key(items)), array(transfers["key"]))
+    block = pc.index_in(array(transfers["part"]), value_set=array(batches["part"]))
+    amount, currency = array(transfers["amount"]), array(transfers["currency"])
+    return pa.table(
+        {
+            "part": pc.cast(array(transfers["part"]), pa.int64()),
+            "row": pc.cast(array(transfers["row"]), pa.int64()),
+            "level": pa.repeat("transaction", transfers.num_rows),
+            "payment_information_id": array(batches["payment_information_id_first"]).take(block),
+            "end_to_end_id": references(array(transfers["end_to_end_id"])),
+            "status": array(transfers["status"]),
+            "reason_code": code,
+            "reason_text": text,
+            "amount_idr": rupiah(amount, currency, findings, "an amount"),
+        }
+    )
