@@ -12,11 +12,14 @@ pytestmark = pytest.mark.needs("openssh")
 
 async def _upload(server: SshServer, host_key: str, name: str) -> None:
     pinned = asyncssh.import_known_hosts(f"[{server.host}]:{server.port} {host_key}\n")
-    async with asyncssh.connect(
-        server.host, server.port, username=server.user, client_keys=[str(server.client_key)], known_hosts=pinned
-    ) as connection:
-        async with connection.start_sftp_client() as sftp, sftp.open(name, "xb") as file:
-            await file.write(b"isi berkas")
+    async with (
+        asyncssh.connect(
+            server.host, server.port, username=server.user, client_keys=[str(server.client_key)], known_hosts=pinned
+        ) as connection,
+        connection.start_sftp_client() as sftp,
+        sftp.open(name, "xb") as file,
+    ):
+        await file.write(b"isi berkas")
 
 
 def test_a_file_sent_to_a_relative_path_lies_in_the_servers_folder(sftp_server: SshServer) -> None:
