@@ -190,8 +190,8 @@ def read_back(data: bytes) -> ReadBack:
     header = message.tables["message"]
     rows = message.tables["payment"]
     transfers = rows.filter(pc.is_valid(rows["end_to_end_id"]))
-    if transfers.num_rows != message.count("CdtTrfTxInf") or message.count("PmtInf") != 1:
-        raise FileContradicts("A written message does not hold one payment block with identified transfers.")
+    message.expect("CdtTrfTxInf", transfers.num_rows)
+    message.expect("PmtInf", 1)
     if not pc.all(pc.fill_null(pc.equal(transfers["currency"], "IDR"), False)).as_py():
         raise FileContradicts("A transfer in a written message is not in rupiah.")
     amounts = parse_idr_array(transfers["amount"])

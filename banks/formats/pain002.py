@@ -34,7 +34,7 @@ def read(data: bytes) -> StatusReport:
     """
     message = parse(data, LAYOUT)
     findings = Findings()
-    _expect(message, "OrgnlGrpInfAndSts", 1)
+    message.expect("OrgnlGrpInfAndSts", 1)
     file_row = _file_row(message, findings)
     message_id = file_row["message_id"][0]
     batches, transfers = _split(message)
@@ -46,13 +46,6 @@ def read(data: bytes) -> StatusReport:
         "message_id", pa.repeat(message_id, rows.num_rows)
     )
     return StatusReport(conform(rows, "responses.v1"), tuple(findings.sentences))
-
-
-def _expect(message: Message, element: str, found: int) -> None:
-    """Each record element in the bytes must be one that was read at its place."""
-    count = message.count(element)
-    if count != found:
-        raise UnreadableFile(f"It holds {count} elements {element}, of which {found} are at their place and readable.")
 
 
 def _file_row(message: Message, findings: Findings) -> pa.Table:
@@ -96,8 +89,8 @@ def _split(message: Message) -> tuple[pa.Table, pa.Table]:
     transfers = children.filter(pc.invert(own))
     grouped = children.group_by("part", use_threads=False)
     batches = grouped.aggregate([(name, how) for name in BATCH_FIELDS for how in ("first", "count")])
-    _expect(message, "OrgnlPmtInfAndSts", batches.num_rows)
-    _expect(message, "TxInfAndSts", transfers.num_rows)
+    message.expect("OrgnlPmtInfAndSts", batches.num_rows)
+    message.expect("TxInfAndSts", transfers.num_rows)
     if any(pc.any(pc.greater(batches[f"{name}_count"], 1)).as_py() for name in BATCH_FIELDS):
         raise UnreadableFile("A payment block states its id, status, count or sum twice.")
     return batches, transfers

@@ -56,13 +56,21 @@ class Message:
     tables: dict[str, pa.Table]
     data: bytes
 
-    def count(self, element: str) -> int:
-        """How often an element of that local name opens in the bytes, found without the parser."""
+    def positions(self, element: str) -> list[int]:
+        """Where elements of that local name open, in document order, found in the bytes without the parser."""
         tag = element.encode()
         text = _NOT_MARKUP.sub(b"", self.data) if b"<!" in self.data else self.data
         # Where no prefix is declared no element has one, and searching for a fixed text is ten times as fast.
         prefix = rb"(?:[A-Za-z_][\w.-]*:)?" if b"xmlns:" in text else b""
-        return sum(1 for _ in re.finditer(b"<" + prefix + tag + rb"(?=[\s/>])", text))
+        return [found.start() for found in re.finditer(b"<" + prefix + tag + rb"(?=[\s/>])", text)]
+
+    def expect(self, element: str, found: int) -> None:
+        """Raise unless the bytes hold exactly as many of the element as were found at their place."""
+        count = len(self.positions(element))
+        if count != found:
+            raise UnreadableFile(
+                f"It holds {count} elements {element}, of which {found} are at their place and readable."
+            )
 
 
 def sniff(data: bytes) -> Literal["status_report", "statement"] | None:
