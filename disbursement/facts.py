@@ -5,11 +5,11 @@ from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlalchemy as sa
 
 from disbursement import intake
 from ledger import queries
 from ledger.instants import end_of_month
+from ledger.store import Connection
 from schemas.codes import REMEDY
 from schemas.tables import conform
 
@@ -27,7 +27,7 @@ class Facts:
     refused: pa.Table
 
 
-def load(connection: sa.Connection) -> Facts:
+def load(connection: Connection) -> Facts:
     """Everything that is known now, in the form that the rules take. Order of rows carries no meaning."""
     people = intake.current(connection, "participants").drop_columns(["status_at", "recorded_at", "name_mac"])
     completions = intake.current(connection, "completions")
@@ -47,7 +47,7 @@ def load(connection: sa.Connection) -> Facts:
     )
 
 
-def current_accounts(connection: sa.Connection) -> pa.Table:
+def current_accounts(connection: Connection) -> pa.Table:
     """current_accounts.v1: the account version with the highest number of each participant; earlier ones play no part."""
     rows = intake.current(connection, "accounts").drop_columns(["recorded_at", "owner_name_mac"])
     ordered = rows.sort_by([("participant_id", "ascending"), ("version", "descending")])

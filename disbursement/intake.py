@@ -9,38 +9,25 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlalchemy as sa
 
 from disbursement.records import standing
 from disbursement.sources.files import Drop, Rows, read_part
-from ledger import chain, store
+from ledger import chain, landing, store
+from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import to_micros
+from ledger.store import Connection
 from schemas.fields import INSTANT
 from schemas.identifiers import check_niks, provinces_of
 
-SOURCE_TABLES: dict[str, sa.Table] = {
-    "participants": store.source_participants,
-    "accounts": store.source_accounts,
-    "trainings": store.source_trainings,
-    "completions": store.source_completions,
-    "blocklist": store.source_blocklist,
-    "surveys": store.source_surveys,
-}
-KEYS: dict[str, list[str]] = {
-    "participants": ["participant_id"],
-    "accounts": ["participant_id", "version"],
-    "trainings": ["training_id"],
-    "completions": ["completion_id"],
-    "blocklist": ["nik_mac", "source"],
-    "surveys": ["participant_id", "number"],
-}
 _LANDING = {"row_mac", "drop_id", "source_file", "row", "sealed", "warnings", "nik_problem", "province"}
+_FOLLOWS = {"nik_problem": "nik_mac", "province": "nik_mac"}
+"""Columns that are derived from another and come from the row that gives the other."""
 _SEALED = {"participants": ("nik", "kk", "name"), "accounts": ("account_number", "owner_name", "owner_nik")}
 """What the seal of a row holds."""
 
 
-def take(house: House, drop: Drop) -> dict[str, int]:
+def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
     """Take every row of a drop that has not been taken yet, in one transaction.
 
     Returns counts: rows read, taken (new), repeated (known already) and quarantined (new ones).
@@ -52,10 +39,11 @@ def take(house: House, drop: Drop) -> dict[str, int]:
     with house.store.transaction() as connection:
         for part in drop.parts:
             for rows in read_part(drop, part):
-                _take_rows(house, connection, drop, rows, counts)
+                _take_rows(house, connection, drop, _set_aside(gate, rows), counts)
             house.say(f"{part.name}: {counts['taken']:,} taken, {counts['quarantined']:,} quarantined so far")
         for name in {part.table.short_name for part in drop.parts}:
             counts["quarantined"] += _quarantine_conflicts(connection, drop.drop_id, name)
+        gate.stop_if_failed()
         _save_decisions(connection, drop)
         row = {
             "drop_id": drop.drop_id,
@@ -75,10 +63,24 @@ def take(house: House, drop: Drop) -> dict[str, int]:
     return counts
 
 
-def _take_rows(house: House, connection: sa.Connection, drop: Drop, rows: Rows, counts: dict[str, int]) -> None:
+def _set_aside(gate: Gate, rows: Rows) -> Rows:
+    """The batch without the rows that the table's checks set aside; those join the quarantined."""
+    aside = gate.check(rows.part.table.name, rows.table)
+    if not aside:
+        return rows
+    failing = set(aside)
+    keep = pa.array([place not in failing for place in range(rows.table.num_rows)])
+    found = [
+        (number, "check_failed", json.dumps(row, ensure_ascii=False, default=str))
+        for number, row in zip(rows.numbers.take(aside).to_pylist(), rows.table.take(aside).to_pylist(), strict=True)
+    ]
+    return Rows(rows.part, rows.table.filter(keep), rows.numbers.filter(keep), [*rows.quarantined, *found])
+
+
+def _take_rows(house: House, connection: Connection, drop: Drop, rows: Rows, counts: dict[str, int]) -> None:
     name = rows.part.table.short_name
     landed = land(house, drop.drop_id, rows)
-    taken = store.insert_new(connection, SOURCE_TABLES[name], landed)
+    taken = landing.add(connection, name, landed)
     counts["read"] += landed.num_rows + len(rows.quarantined)
     counts["taken"] += taken
     counts["repeated"] += landed.num_rows - taken
@@ -94,7 +96,7 @@ def _take_rows(house: House, connection: sa.Connection, drop: Drop, rows: Rows, 
         }
         for number, reason, raw in rows.quarantined
     ]
-    counts["quarantined"] += store.insert_new(connection, store.quarantine, aside)
+    counts["quarantined"] += landing.set_aside(connection, aside)
 
 
 def land(house: House, drop_id: str, rows: Rows) -> pa.Table:
@@ -121,7 +123,7 @@ def land(house: House, drop_id: str, rows: Rows) -> pa.Table:
     columns["row"] = rows.numbers
     if name in _SEALED:
         columns["sealed"] = _seal(house, clear, _SEALED[name])
-    return pa.table({c.name: columns[c.name] for c in SOURCE_TABLES[name].columns})
+    return pa.table({column: columns[column] for column in landing.columns(name)})
 
 
 def content(rows: pa.Table) -> pa.Array:
@@ -148,22 +150,10 @@ def _seal(house: House, clear: pa.Table, names: tuple[str, ...]) -> pa.Array:
     )
 
 
-def _repeated_keys(name: str, drop_id: str | None = None) -> sa.Subquery:
-    """The keys of a source table that have more than one distinct row (and at least one of the given drop)."""
-    table = SOURCE_TABLES[name]
-    keys = [table.c[key] for key in KEYS[name]]
-    query = sa.select(*keys).group_by(*keys).having(sa.func.count() > 1)
-    if drop_id is not None:
-        query = query.having(sa.func.sum(sa.case((table.c.drop_id == drop_id, 1), else_=0)) > 0)
-    return query.subquery()
-
-
-def _quarantine_conflicts(connection: sa.Connection, drop_id: str, name: str) -> int:
+def _quarantine_conflicts(connection: Connection, drop_id: str, name: str) -> int:
     """Set aside the rows of one key that contradict each other, this drop's and earlier ones alike."""
-    table, repeated = SOURCE_TABLES[name], _repeated_keys(name, drop_id)
-    on = sa.and_(*(table.c[key] == repeated.c[key] for key in KEYS[name]))
-    rows = store.read(connection, sa.select(table).join(repeated, on))
-    _, conflicting = standing(rows.drop_columns([c for c in rows.column_names if c in _LANDING]), KEYS[name])
+    rows = landing.several(connection, name, landing.columns(name), drop_id)
+    _, conflicting = standing(rows.drop_columns([c for c in rows.column_names if c in _LANDING]), landing.KEYS[name])
     aside = rows.take(conflicting)
     sealed = aside.column("sealed") if "sealed" in aside.column_names else pa.nulls(aside.num_rows, pa.binary())
     found = [
@@ -180,10 +170,10 @@ def _quarantine_conflicts(connection: sa.Connection, drop_id: str, name: str) ->
             aside.select(["drop_id", "row", "source_file", "row_mac"]).to_pylist(), sealed.to_pylist(), strict=True
         )
     ]
-    return store.insert_new(connection, store.quarantine, found)
+    return landing.set_aside(connection, found)
 
 
-def _save_decisions(connection: sa.Connection, drop: Drop) -> None:
+def _save_decisions(connection: Connection, drop: Drop) -> None:
     rows = [
         {
             "sk_number": number,
@@ -196,17 +186,12 @@ def _save_decisions(connection: sa.Connection, drop: Drop) -> None:
     store.insert_new(connection, store.decisions_people, rows)
 
 
-def current(connection: sa.Connection, name: str) -> pa.Table:
+def current(connection: Connection, name: str) -> pa.Table:
     """The rows of a source table that stand, one a key, without what only landing needs.
 
     Most keys have one row and are read as they are; the few with several go through `standing`.
     """
-    table = SOURCE_TABLES[name]
-    extra = {"nik_problem", "province"} if name == "participants" else set()
-    wanted = [c for c in table.columns if c.name not in _LANDING - extra]
-    repeated = _repeated_keys(name)
-    on = sa.and_(*(table.c[key] == repeated.c[key] for key in KEYS[name]))
-    single = sa.select(*wanted).outerjoin(repeated, on).where(repeated.c[KEYS[name][0]].is_(None))
-    several = store.read(connection, sa.select(*wanted).join(repeated, on))
-    stands, _ = standing(several, KEYS[name])
-    return pa.concat_tables([store.read(connection, single), stands.select([c.name for c in wanted])])
+    extra = _FOLLOWS if name == "participants" else {}
+    wanted = [column for column in landing.columns(name) if column not in _LANDING or column in extra]
+    stands, _ = standing(landing.several(connection, name, wanted), landing.KEYS[name], _FOLLOWS)
+    return pa.concat_tables([landing.alone(connection, name, wanted), stands.select(wanted)])

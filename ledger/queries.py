@@ -10,7 +10,7 @@ from ledger import store
 from ledger.archive import Archive
 from ledger.parquet import get_table
 from ledger.store import Store
-from schemas.fields import DATE, TEXT, WHOLE
+from schemas.fields import DATE, INSTANT, TEXT, WHOLE
 from schemas.tables import empty
 
 WITHDRAWN = "withdrawn"
@@ -233,3 +233,36 @@ def decisions_in_force(connection: sa.Connection, archive: Archive, period: str 
         query = query.where(runs.c.period == period)
     tables = [get_table(archive, key) for key in connection.scalars(query)]
     return pa.concat_tables([empty("decisions.v1"), *tables])
+
+
+def funded_by(connection: sa.Connection, reference: str) -> int | None:
+    """Whole rupiah recorded under a reference; None when it is not known."""
+    return connection.scalar(sa.select(store.funds.c.amount_idr).where(store.funds.c.reference == reference))
+
+
+def period_before(connection: sa.Connection, period: str) -> str | None:
+    """The last period before this one that has decisions."""
+    runs = store.entitlement_runs.c
+    return connection.scalar(sa.select(sa.func.max(runs.period)).where(runs.period < period))
+
+
+def states_of(connection: sa.Connection, file_name: str, end_to_end_id: str) -> pa.Table:
+    """Every state that an instruction went through, its file's and its own, oldest first."""
+    schema = pa.schema([("state", TEXT), ("reason_code", TEXT), ("evidence", TEXT), ("at", INSTANT)])
+    f, i = store.file_states.c, store.instruction_states.c
+    filed = sa.select(f.state, sa.null().label("reason_code"), f.evidence, f.at).where(f.file_name == file_name)
+    own = sa.select(i.state, i.reason_code, i.evidence, i.at).where(i.end_to_end_id == end_to_end_id)
+    return pa.concat_tables(
+        [store.read(connection, query.order_by(c.seq), schema) for query, c in ((filed, f), (own, i))]
+    )
+
+
+def holds_of(connection: sa.Connection, participant: str) -> pa.Table:
+    """Every hold of one person and its end, oldest first."""
+    h = store.holds
+    return store.read(connection, sa.select(h).where(h.c.participant_id == participant).order_by(h.c.seq))
+
+
+def whole(connection: sa.Connection, table: str) -> pa.Table:
+    """A table of the ledger as it is: batches, events, check_results, quarantine, consents or funds."""
+    return store.read(connection, sa.select(store.METADATA.tables[table]))

@@ -24,6 +24,11 @@ BATCH_ROWS = 50_000
 
 METADATA = sa.MetaData()
 
+Connection = sa.Connection
+"""An open transaction of the ledger, as steps pass it on."""
+Relation = sa.Table
+"""A table of the ledger."""
+
 
 def _sql_type(kind: pa.DataType) -> sa.types.TypeEngine[Any]:
     if kind in (WHOLE, INSTANT):

@@ -181,4 +181,5 @@ QUARANTINE_REASONS: Final[dict[str, str]] = {
     "conflicting_record": "rows of one key and recorded_at that differ, or two different filled values",
     "unreadable_row": "a line that cannot be parted into its columns",
     "unknown_value": "a value outside the column's list",
+    "check_failed": "a data check of the table sets the row aside",
 }

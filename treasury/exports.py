@@ -8,11 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 
-from ledger import chain, queries, store
+from ledger import chain, landing, queries, store
 from ledger.house import House
-from ledger.instants import from_micros
 from reconciliation import evidence
 from schemas.errors import SalurError, WrongUsage
 
@@ -49,13 +47,12 @@ def table(house: House, name: str, period: str | None) -> pa.Table:
         if name == "breaks":
             return queries.breaks_in_force(connection, period)
         if name == "quarantine":
-            return store.read(connection, sa.select(store.quarantine)).drop_columns(["raw_sealed", "row_mac"])
+            return queries.whole(connection, name).drop_columns(["raw_sealed", "row_mac"])
         if name == "proofs":
             return queries.proofs_in_force(connection, period)
         if name == "exceptions":
             return evidence.exception_table(connection, period)
-        source = {"batches": store.batches, "events": store.events, "checks": store.check_results}[name]
-        return store.read(connection, sa.select(source))
+        return queries.whole(connection, "check_results" if name == "checks" else name)
 
 
 def write(house: House, name: str, period: str | None, out: Path) -> int:
@@ -81,11 +78,9 @@ def explain(house: House, participant: str) -> list[dict[str, Any]]:
             *_decided(house, connection, participant),
             *_paid(connection, participant),
         ]
-        held = store.read(connection, sa.select(store.holds).where(store.holds.c.participant_id == participant))
-    story += [
-        _step(row["at"], row["act"], {"reason": row["reason"], "person": row["person"]}, "ledger")
-        for row in held.to_pylist()
-    ]
+        for row in queries.holds_of(connection, participant).to_pylist():
+            facts = {"reason": row["reason"], "person": row["person"]}
+            story.append(_step(row["at"], row["act"], facts, "ledger"))
     return sorted(story, key=lambda step: (step["at"], step["order"]))
 
 
@@ -94,20 +89,20 @@ def _step(at: Any, what: str, facts: dict[str, Any], evidence_key: str, order: i
     return {"at": at.isoformat(), "what": what, "facts": shown, "evidence": evidence_key, "order": order}
 
 
-def _known(connection: sa.Connection, participant: str) -> list[dict[str, Any]]:
+_HIDDEN = frozenset(
+    {"sealed", "row_mac", "nik_mac", "kk_mac", "name_mac", "owner_nik_mac", "owner_name_mac", "account_mac"}
+)
+
+
+def _known(connection: store.Connection, participant: str) -> list[dict[str, Any]]:
     """Source rows by the drop that brought them: which file and row, and what they say, personal data left out."""
-    taken = {row.drop_id: from_micros(row.taken_at) for row in connection.execute(sa.select(store.drops))}
-    hidden = {"sealed", "row_mac", "nik_mac", "kk_mac", "name_mac", "owner_nik_mac", "owner_name_mac", "account_mac"}
+    taken = {row["drop_id"]: row["taken_at"] for row in landing.taken_drops(connection).to_pylist()}
     story = []
-    for source in (store.source_participants, store.source_accounts, store.source_completions, store.source_surveys):
-        wanted = [column for column in source.columns if column.name not in hidden]
-        rows = store.read(connection, sa.select(*wanted).where(source.c.participant_id == participant))
-        for row in rows.to_pylist():
-            place = f"drop {row.pop('drop_id')[:12]} {row.pop('source_file')} row {row.pop('row')}"
-            at = next(when for drop, when in taken.items() if place.startswith(f"drop {drop[:12]}"))
-            story.append(
-                _step(at, source.name.removeprefix("source_"), {k: _text(v) for k, v in row.items()}, place, 1)
-            )
+    for name in ("participants", "accounts", "completions", "surveys"):
+        for row in landing.rows_about(connection, name, participant, _HIDDEN).to_pylist():
+            drop = row.pop("drop_id")
+            place = f"drop {drop[:12]} {row.pop('source_file')} row {row.pop('row')}"
+            story.append(_step(taken[drop], name, {k: _text(v) for k, v in row.items()}, place, 1))
     return story
 
 
@@ -115,7 +110,7 @@ def _text(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _decided(house: House, connection: sa.Connection, participant: str) -> list[dict[str, Any]]:
+def _decided(house: House, connection: store.Connection, participant: str) -> list[dict[str, Any]]:
     story = []
     for run in queries.runs_of(connection, store.entitlement_runs, None).to_pylist():
         decisions = queries.get_table(house.archive, run["archive_key"])
@@ -129,44 +124,27 @@ def _decided(house: House, connection: sa.Connection, participant: str) -> list[
     return story
 
 
-def _paid(connection: sa.Connection, participant: str) -> list[dict[str, Any]]:
+_ORDER = (
+    "end_to_end_id",
+    "sequence",
+    "attempt",
+    "amount_idr",
+    "channel",
+    "account_version",
+    "file_name",
+    "batch",
+)
+
+
+def _paid(connection: store.Connection, participant: str) -> list[dict[str, Any]]:
     story = []
+    batches = {row["batch"]: row for row in queries.whole(connection, "batches").to_pylist()}
     for row in queries.instruction_rows(connection, participant=participant).to_pylist():
-        facts = {
-            k: row[k]
-            for k in (
-                "end_to_end_id",
-                "sequence",
-                "attempt",
-                "amount_idr",
-                "channel",
-                "account_version",
-                "file_name",
-                "batch",
-            )
-        }
-        batch = (
-            connection.execute(sa.select(store.batches).where(store.batches.c.batch == row["batch"])).mappings().one()
-        )
-        made = from_micros(batch["created_at"])
-        story.append(_step(made, "instructed", facts, row["file_name"], 3))
-        for states, key, value, order in (
-            (store.file_states, "file_name", row["file_name"], 4),
-            (store.instruction_states, "end_to_end_id", row["end_to_end_id"], 5),
-        ):
-            for state in connection.execute(
-                sa.select(states).where(states.c[key] == value).order_by(states.c.seq)
-            ).mappings():
-                at = from_micros(state["at"])
-                story.append(
-                    _step(
-                        at,
-                        state["state"],
-                        {key: value, "reason_code": state.get("reason_code")},
-                        state["evidence"],
-                        order,
-                    )
-                )
+        made = batches[row["batch"]]["created_at"]
+        story.append(_step(made, "instructed", {k: row[k] for k in _ORDER}, row["file_name"], 3))
+        for state in queries.states_of(connection, row["file_name"], row["end_to_end_id"]).to_pylist():
+            about = {"end_to_end_id": row["end_to_end_id"], "reason_code": state["reason_code"]}
+            story.append(_step(state["at"], state["state"], about, state["evidence"], 4))
     return story
 
 

@@ -1,0 +1,281 @@
+"""The story of paying, a function a step: load, decide, save. Running a step twice leaves the record of running it once."""
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from banks.profiles import profiles
+from disbursement import facts, orders, submission
+from disbursement import intake as taking
+from disbursement.entitlement import decide
+from disbursement.policy import load_policy, policies
+from disbursement.release import PURPOSE, check_release
+from disbursement.sources.files import open_drop
+from ledger import chain, consent, landing, queries, store
+from ledger.gate import Gate
+from ledger.house import House
+from ledger.instants import jakarta_date, to_micros
+from ledger.parquet import put_table
+from schemas.errors import InputRejected
+from schemas.tables import empty
+
+_CONSENT_HOURS = 72
+
+
+def intake(house: House, source: str) -> dict[str, Any]:
+    """Take a source drop. Counts of rows read, taken, repeated and quarantined, and what the checks warn of."""
+    drop = open_drop(source)
+    with Gate(house, "intake", drop.drop_id) as gate:
+        counts = taking.take(house, drop, gate)
+        return {"drop_id": drop.drop_id, **counts, "warnings": gate.warnings()}
+
+
+def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[str, Any]:
+    """Decide every participant for a period; the decisions go to the archive, their hash to the ledger.
+
+    Whoever has an instruction for a new tranche in the period keeps that decision. A batch that was not sent by the
+    last payment date of one of its instructions is withdrawn first.
+    """
+    cut_off = facts.cut_off(period, as_of, house.at)
+    with Gate(house, "entitle", f"{period} {cut_off.isoformat()}") as gate:
+        withdrawn = _withdraw_overdue(house, jakarta_date(cut_off))
+        with house.store.reading() as connection:
+            known = facts.load(connection)
+            before = queries.decisions_in_force(connection, house.archive, period)
+            kept = before.filter(_is_instructed(before, known.history, period))
+            funded = queries.funded_idr(connection)
+            balance = None if funded is None else funded - queries.open_amount_idr(connection)
+        house.say(f"{known.people.num_rows:,} participants to decide")
+        decisions = decide(
+            people=known.people,
+            accounts=known.accounts,
+            trainings=known.trainings,
+            completions=known.completions,
+            blocklist=known.blocklist,
+            history=known.history,
+            refused=known.refused,
+            policies=[load_policy(name) for name in policies()],
+            channels=sorted(profiles()),
+            period=period,
+            cut_off=cut_off,
+            balance_idr=balance,
+            kept=kept,
+        )
+        gate.check("decisions.v1", decisions)
+        gate.stop_if_failed()
+        gate.check("cycle_changes.v1", _changes(house, period, decisions))
+        counts = dict(sorted(Counter(decisions.column("decision").to_pylist()).items()))
+        due_idr = (
+            pc.sum(decisions.filter(pc.equal(decisions.column("decision"), "due")).column("amount_idr")).as_py() or 0
+        )
+        run = _save_run(house, period, cut_off, decisions, counts)
+        return {
+            "period": period,
+            "run_id": run,
+            "cut_off": cut_off.isoformat(),
+            "participants": decisions.num_rows,
+            "decisions": counts,
+            "due_idr": due_idr,
+            "withdrawn_batches": withdrawn,
+            "warnings": gate.warnings(),
+        }
+
+
+def _is_instructed(decisions: pa.Table, history: pa.Table, period: str) -> pa.Array:
+    """Whether a decision's tranche has been instructed in this very period."""
+    mine = history.filter(pc.equal(history.column("period"), period))
+    done = {(row["participant_id"], row["benefit"], row["sequence"]) for row in mine.to_pylist()}
+    keys = zip(*(decisions.column(name).to_pylist() for name in ("participant_id", "benefit", "sequence")), strict=True)
+    return pa.array([key in done for key in keys], pa.bool_())
+
+
+def _changes(house: House, period: str, decisions: pa.Table) -> pa.Table:
+    """This cycle against the one before, in whole percent, one row; empty when there is none. For checks that warn."""
+    with house.store.reading() as connection:
+        previous = queries.period_before(connection, period)
+        before = queries.decisions_in_force(connection, house.archive, previous) if previous else empty("decisions.v1")
+    if not before.num_rows or not decisions.num_rows:
+        return pa.table(
+            {"due_change_percent": pa.array([], pa.int64()), "held_share_percent": pa.array([], pa.int64())}
+        )
+    now, then = (Counter(each.column("decision").to_pylist()) for each in (decisions, before))
+    change = (now["due"] - then["due"]) * 100 // max(then["due"], 1)
+    return pa.table({"due_change_percent": [change], "held_share_percent": [now["held"] * 100 // decisions.num_rows]})
+
+
+def _save_run(house: House, period: str, cut_off: datetime, decisions: pa.Table, counts: dict[str, int]) -> str:
+    key = put_table(house.archive, decisions)
+    with house.store.transaction() as connection:
+        last = queries.last_entitlement_run(connection, period)
+        if last and last["archive_key"] == key and last["cut_off"] == to_micros(cut_off):
+            return str(last["run_id"])
+        seq = store.next_seq(connection, store.entitlement_runs)
+        run = f"E{seq:06d}-{period}"
+        evidence = chain.append(
+            connection,
+            at=house.at,
+            actor=house.actor,
+            kind="entitled",
+            subject=run,
+            details={
+                "period": period,
+                "cut_off": cut_off.isoformat(),
+                "decisions_sha256": key,
+                "counts": counts,
+                "policies": {name: load_policy(name).digest for name in policies()},
+            },
+        )
+        row = {
+            "seq": seq,
+            "run_id": run,
+            "period": period,
+            "cut_off": to_micros(cut_off),
+            "at": to_micros(house.at),
+            "archive_key": key,
+            "row_count": decisions.num_rows,
+            "details": evidence,
+        }
+        store.insert(connection, store.entitlement_runs, [row])
+    return run
+
+
+def fund(house: House, amount_idr: int, reference: str) -> dict[str, Any]:
+    """Record money received, once a reference; the same reference with another amount is refused."""
+    with house.store.transaction() as connection:
+        known = queries.funded_by(connection, reference)
+        if known is not None and known != amount_idr:
+            raise InputRejected(
+                f"Reference {reference} is recorded with another amount.",
+                "A reference is one receipt.",
+                "Check the SP2D.",
+            )
+        if known is None:
+            row = {"reference": reference, "amount_idr": amount_idr, "at": to_micros(house.at), "person": house.actor}
+            store.insert(connection, store.funds, [row])
+            details = {"amount_idr": amount_idr}
+            chain.append(connection, at=house.at, actor=house.actor, kind="funded", subject=reference, details=details)
+        return {"reference": reference, "amount_idr": amount_idr, "funded_idr": queries.funded_idr(connection)}
+
+
+def instruct(house: House, period: str, maker: str, execution_date: date | None = None) -> dict[str, Any]:
+    """Instructions, batches and files for the due decisions in force; archived, nothing sent.
+
+    `left_out` counts due decisions that cannot be instructed now, by reason; each stays due and shows in the report.
+    """
+    with Gate(house, "instruct", f"{period} {house.at.isoformat()}") as gate, house.store.transaction() as connection:
+        drafted = orders.draft_batches(house, connection, period, maker, execution_date, gate)
+        gate.stop_if_failed()
+        orders.save(house, connection, drafted, maker)
+    made = {row["batch"] for row in drafted.batches}
+    waiting = [row["batch"] for row in queries.batches(house.store, period) if row["state"] == "drafted"]
+    return {
+        "period": period,
+        "instructed": drafted.instructions.num_rows,
+        "instructed_idr": pc.sum(drafted.instructions.column("amount_idr")).as_py() or 0,
+        "batches": sorted(made | set(waiting)),
+        "left_out": dict(sorted(drafted.left_out.items())),
+    }
+
+
+def _batch(house: House, batch: str) -> dict[str, Any]:
+    for row in queries.batches(house.store):
+        if row["batch"] == batch:
+            return row
+    raise InputRejected(f"There is no batch {batch}.", "", "See: salur batches")
+
+
+def release(house: House, batch: str, person: str, digest: str, via: str) -> dict[str, Any]:
+    """Consent of one person, not the maker, for exactly the bytes with that digest."""
+    row = _batch(house, batch)
+    check_release(row, person, digest)
+    hours = int(house.config.get("release", {}).get("consent_hours", _CONSENT_HOURS))
+    with house.store.transaction() as connection:
+        given = consent.give(
+            connection,
+            purpose=PURPOSE,
+            subject=batch,
+            digest=digest,
+            person=person,
+            via=via,
+            at=house.at,
+            expires_at=house.at + timedelta(hours=hours),
+        )
+        if given:
+            details = {
+                "digest": digest,
+                "via": via,
+                "count": row["transaction_count"],
+                "sum_idr": row["control_sum_idr"],
+            }
+            event = chain.append(connection, at=house.at, actor=person, kind="released", subject=batch, details=details)
+            submission.move_files(connection, batch, {"drafted"}, "released", event, house.at)
+    return {"batch": batch, "state": _batch(house, batch)["state"], "person": person}
+
+
+def reject(house: House, batch: str, person: str, reason: str) -> dict[str, Any]:
+    """Withdraw a batch that has not been sent; its instructions end as withdrawn and free their entitlements."""
+    row = _batch(house, batch)
+    if row["state"] == "withdrawn":
+        return {"batch": batch, "state": "withdrawn", "withdrawn": row["transaction_count"]}
+    if row["state"] not in ("drafted", "released"):
+        raise InputRejected(
+            f"Batch {batch} is {row['state']}: it cannot be withdrawn.", "A bank may have acted on it.", "Ask the bank."
+        )
+    with house.store.transaction() as connection:
+        count = submission.withdraw(house, connection, batch, person, reason)
+    return {"batch": batch, "state": "withdrawn", "withdrawn": count}
+
+
+def _withdraw_overdue(house: House, today: date) -> list[str]:
+    """Withdraw batches that were not sent by the last payment date of one of their instructions."""
+    overdue = [
+        row["batch"]
+        for row in queries.batches(house.store)
+        if row["state"] in ("drafted", "released") and row["last_payment_date"] and row["last_payment_date"] < today
+    ]
+    for batch in overdue:
+        with house.store.transaction() as connection:
+            submission.withdraw(house, connection, batch, house.actor, "last payment date passed")
+    return overdue
+
+
+def submit(house: House, bank: str | None = None, to: Path | None = None) -> dict[str, Any]:
+    """Send released files once: over SFTP to the banks configured, or into a folder to be carried by hand."""
+    return submission.submit(house, bank, to)
+
+
+def hold(house: House, participant: str, act: str, reason: str) -> dict[str, Any]:
+    """Keep one person from being sent (`hold`), or end that (`unhold`)."""
+    with house.store.transaction() as connection:
+        if not landing.is_known(connection, participant):
+            raise InputRejected(f"There is no participant {participant}.", "", "Check the identifier.")
+        if (participant in queries.held_people(connection)) != (act == "hold"):
+            _act(house, connection, store.holds, act, reason, {"participant_id": participant}, participant)
+    return {"participant_id": participant, "act": act}
+
+
+def brake(house: House, act: str, reason: str) -> dict[str, Any]:
+    """Stop all sending (`stop`), whatever was released, or let it go on (`resume`)."""
+    with house.store.transaction() as connection:
+        if (queries.brake(connection) is not None) != (act == "stop"):
+            _act(house, connection, store.brakes, act, reason, {}, "sending")
+    return {"act": act, "reason": reason}
+
+
+def _act(
+    house: House,
+    connection: store.Connection,
+    table: store.Relation,
+    act: str,
+    reason: str,
+    key: dict[str, str],
+    subject: str,
+) -> None:
+    seq = store.next_seq(connection, table)
+    row = {"seq": seq, "act": act, "reason": reason, "person": house.actor, "at": to_micros(house.at), **key}
+    store.insert(connection, table, [row])
+    chain.append(connection, at=house.at, actor=house.actor, kind=act, subject=subject, details={"reason": reason})
