@@ -1,0 +1,93 @@
+"""From a due entitlement to an instruction: one credit transfer that a bank will be asked for, or a reason why not yet."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.identifiers import end_to_end_ids
+from schemas.tables import TABLES
+
+ENTITLEMENT = ("participant_id", "benefit", "sequence")
+
+COLUMNS = tuple(name for name in TABLES["instructions.v1"].columns if name not in ("batch", "file_name"))
+"""instructions.v1 before batches are formed."""
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """Instructions to be batched (COLUMNS, by end_to_end_id), and how many due ones were left out, by reason.
+
+    `on_hold`: a person keeps the participant from being sent. `account_changed`: the account that was decided on is no
+    longer the current one; the next decision sees the new one. `past_last_payment`: the bank would pay too late.
+    """
+
+    instructions: pa.Table
+    left_out: Mapping[str, int]
+
+
+def draft(
+    decisions: pa.Table,
+    attempts: pa.Table,
+    accounts: pa.Table,
+    *,
+    execution_dates: Mapping[str, date],
+    on_hold: Collection[str] = (),
+) -> Drafted:
+    """Instructions for the due decisions (decisions.v1) that have none yet.
+
+    `attempts` holds the last attempt of each entitlement (participant_id, benefit, sequence, attempt, end; end null
+    while it is open or paid). An entitlement gets its first attempt, or the next one after a withdrawn one; any other
+    attempt stands, so that nothing is asked for twice. `accounts` is current_accounts.v1; `execution_dates` says when
+    each channel would be asked to pay, which may not be after the last payment date.
+    """
+    rows = _without_attempt(decisions.filter(pc.equal(decisions.column("decision"), "due")), attempts)
+    current = accounts.select(["participant_id", "version", "account_mac"])
+    current = current.rename_columns(["participant_id", "account_version", "account_mac"])
+    rows = rows.join(current, ["participant_id", "account_version"], join_type="left outer")
+    left_out: dict[str, int] = {}
+    held = pc.is_in(rows.column("participant_id"), value_set=pa.array(sorted(on_hold), pa.string()))
+    rows = _leave_out(rows, held, "on_hold", left_out)
+    rows = _leave_out(rows, pc.is_null(rows.column("account_mac")), "account_changed", left_out)
+    rows = _leave_out(rows, _is_too_late(rows, execution_dates), "past_last_payment", left_out)
+    return Drafted(_numbered(rows), left_out)
+
+
+def _leave_out(rows: pa.Table, flags: pa.ChunkedArray, reason: str, left_out: dict[str, int]) -> pa.Table:
+    """The rows without the flagged ones, which are counted under the reason."""
+    count = pc.sum(flags).as_py()
+    if count:
+        left_out[reason] = count
+    return rows.filter(pc.invert(flags))
+
+
+def _without_attempt(due: pa.Table, attempts: pa.Table) -> pa.Table:
+    """The due rows of which no attempt stands, with `previous_attempt`: the withdrawn one, or null."""
+    withdrawn = pc.fill_null(pc.equal(attempts.column("end"), "withdrawn"), False)
+    standing = attempts.filter(pc.invert(withdrawn))
+    free = due.join(standing.select(ENTITLEMENT), list(ENTITLEMENT), join_type="left anti")
+    ended = attempts.filter(withdrawn).select([*ENTITLEMENT, "attempt"])
+    return free.join(
+        ended.rename_columns([*ENTITLEMENT, "previous_attempt"]), list(ENTITLEMENT), join_type="left outer"
+    )
+
+
+def _is_too_late(rows: pa.Table, by_channel: Mapping[str, date]) -> pa.ChunkedArray:
+    """Whether the row's channel would be asked to pay after the row's last payment date."""
+    channels = sorted(by_channel)
+    place = pc.index_in(rows.column("channel"), value_set=pa.array(channels, pa.string()))
+    assert not place.null_count, "a due decision names a channel without an execution date"
+    asked_on = pa.chunked_array([pa.array([by_channel[channel] for channel in channels], pa.date32())]).take(place)
+    return pc.fill_null(pc.less(rows.column("last_payment_date"), asked_on), False)
+
+
+def _numbered(rows: pa.Table) -> pa.Table:
+    """The rows with their attempt and the reference derived from it, by reference."""
+    attempt = pc.add(pc.fill_null(rows.column("previous_attempt"), 0), 1)
+    keys = [rows.column(name).to_pylist() for name in ENTITLEMENT]
+    references = end_to_end_ids(keys[0], keys[1], keys[2], attempt.to_pylist())
+    assert pc.count_distinct(references).as_py() == rows.num_rows, "two instructions have one end-to-end id"
+    rows = rows.append_column("attempt", attempt).append_column("end_to_end_id", references)
+    return rows.select(COLUMNS).sort_by("end_to_end_id").combine_chunks()
