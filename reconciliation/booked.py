@@ -70,11 +70,6 @@ class _Reader:
     def __init__(self, ours: Ours, rows: pa.Table, rejected: Flags, findings: Findings) -> None:
         self.ours, self.rows, self.rejected, self.findings = ours, rows, rejected, findings
         count = len(ours)
-        is_foreign = pc.fill_null(pc.not_equal(rows["currency"], "IDR"), False)
-        none = pa.scalar(None, pa.int64())
-        stated = pc.coalesce(rows["amount_idr"], rows["entry_amount_idr"])
-        self.amount: Numbers = to_numbers(pc.if_else(is_foreign, none, stated), -1)
-        self.entry_amount: Numbers = to_numbers(pc.if_else(is_foreign, none, rows["entry_amount_idr"]), -1)
         self.day: Numbers = to_numbers(rows["booking_date"].cast(pa.int32()).cast(pa.int64()), 0)
         self.is_debit = to_flags(pc.equal(rows["direction"], "debit"))
         self.is_reversal = to_flags(rows["is_reversal"])
@@ -86,6 +81,7 @@ class _Reader:
         self.unsent: Numbers = np.where(self.position < 0, known, -1)
         self.file = self._files()
         self.entry = self._entries()
+        self.amount, self.entry_amount = self._amounts()
         self.place = np.full(rows.num_rows, -1, dtype=np.int64)
         self.debit_row = np.full(count, -1, dtype=np.int64)
         self.debit_rule = np.zeros(count, dtype=np.int64)
@@ -113,6 +109,15 @@ class _Reader:
             pc.cast(self.rows["entry_number"], pa.string()), "\x1f",
         )  # fmt: skip
         return to_numbers(keys.combine_chunks().dictionary_encode().indices, -1)
+
+    def _amounts(self) -> tuple[Numbers, Numbers]:
+        """Each row's amount, which for the only row of an entry is the entry's, and its entry's; -1: no whole rupiah."""
+        is_foreign = pc.fill_null(pc.not_equal(self.rows["currency"], "IDR"), False)
+        none = pa.scalar(None, pa.int64())
+        own = to_numbers(pc.if_else(is_foreign, none, self.rows["amount_idr"]), -1)
+        whole = to_numbers(pc.if_else(is_foreign, none, self.rows["entry_amount_idr"]), -1)
+        is_alone = np.bincount(self.entry, minlength=1)[self.entry] == 1
+        return np.where((own < 0) & is_alone, whole, own), whole
 
     def read(self) -> None:
         self._tell_unsent()

@@ -80,18 +80,27 @@ def _digest_of(statement: dict[str, Any]) -> str:
 def booked_entries(entries: pa.Table) -> pa.Table:
     """One row an entry that is booked (a missing status counts as booked): its statement, direction and amount.
 
-    Columns: bank, evidence, statement_id, entry_number, direction, entry_amount_idr, details_idr. `details_idr` is the
-    sum of what its rows say; an entry without details says its own amount.
+    Columns: bank, evidence, statement_id, entry_number, direction, entry_amount_idr. An entry whose details go both ways
+    is one row a direction, with what its details say.
     """
     booked = entries.filter(pc.equal(pc.fill_null(entries["status"], BOOKED), BOOKED))
-    amount = pc.coalesce(booked["amount_idr"], booked["entry_amount_idr"])
-    keys = ["bank", "evidence", "statement_id", "entry_number", "direction"]
-    rows = booked.select([*keys, "entry_amount_idr"]).append_column("details_idr", amount)
-    grouped = rows.group_by(keys).aggregate([("entry_amount_idr", "max"), ("details_idr", "sum")])
-    whole = pc.coalesce(grouped["entry_amount_idr_max"], grouped["details_idr_sum"])
-    return grouped.select(keys).append_column("entry_amount_idr", whole).append_column(
-        "details_idr", grouped["details_idr_sum"]
-    )  # fmt: skip
+    entry = ["bank", "evidence", "statement_id", "entry_number"]
+    keys = [*entry, "direction"]
+    rows = booked.select([*keys, "entry_amount_idr", "amount_idr"])
+    grouped = rows.group_by(keys).aggregate([("entry_amount_idr", "max"), ("amount_idr", "sum")])
+    whole = pc.coalesce(grouped["entry_amount_idr_max"], grouped["amount_idr_sum"])
+    both_ways = grouped.group_by(entry).aggregate([([], "count_all")]).filter(pc.field("count_all") > 1)
+    if both_ways.num_rows:
+        mixed = grouped.join(both_ways, entry, join_type="left semi").select([*keys, "amount_idr_sum"])
+        plain = grouped.join(both_ways, entry, join_type="left anti")
+        whole = pa.chunked_array(
+            [
+                *pc.coalesce(plain["entry_amount_idr_max"], plain["amount_idr_sum"]).chunks,
+                *mixed["amount_idr_sum"].chunks,
+            ]
+        )
+        grouped = pa.concat_tables([plain.select(keys), mixed.select(keys)])
+    return grouped.select(keys).append_column("entry_amount_idr", whole)
 
 
 def movements(taken: Statements) -> pa.Table:

@@ -26,14 +26,14 @@ def made() -> World:
 
 
 def books(made: World, **changes: Any) -> Books:
-    """The records of a period in which E5 was due too and is on hold."""
+    """The records of a period in which one more was due too and is on hold."""
     sent = [{**row, "benefit": "incentive", "sequence": 1} for row in made.sent]
-    waiting = {"participant_id": "PE5", "benefit": "incentive", "sequence": 1, "amount_idr": TRANCHE}
+    waiting = {"participant_id": "P-ON-HOLD", "benefit": "incentive", "sequence": 1, "amount_idr": TRANCHE}
     decisions = [{**row, "decision": "due"} for row in [*sent, waiting]]
     instructions = [{**row, "attempt": 1} for row in sent]
     batches = [{**row, "period": PERIOD} for row in made.files]
     tables = {
-        "decisions": _table("decisions.v1", [*decisions, {**waiting, "participant_id": "PE6", "decision": "held"}]),
+        "decisions": _table("decisions.v1", [*decisions, {**waiting, "participant_id": "P-HELD", "decision": "held"}]),
         "not_instructed": pa.Table.from_pylist([waiting]),
         "instructions": _table("instructions.v1", instructions),
         "batches": _table("batches.v1", batches),

@@ -84,3 +84,23 @@ def test_details_that_do_not_sum_to_their_entry_are_a_break(made: World) -> None
     rows = [entry("debit", TRANCHE, **shared, detail_number=1, end_to_end_id="E1")]
     made.statement(1, rows)
     assert breaks(made.matched()) == [("totals_differ", None)]
+
+
+def test_an_entry_whose_details_go_both_ways_moves_what_they_say(made: World) -> None:
+    shared = {"entry_amount_idr": 2 * TRANCHE - 5, "entry_number": 1}
+    made.statement(1, [])
+    rows = [
+        entry("debit", 2 * TRANCHE, **shared, detail_number=1, payment_information_id="P-F1"),
+        entry("credit", 5, **shared, detail_number=2),
+    ]
+    bound = {"statement_id": "S1", "bank": "bni", "evidence": "statement-bni-1", "booking_date": DAY}
+    made.entries += [row | bound for row in rows]
+    made.statements[0]["closing_idr"] -= 2 * TRANCHE - 5
+    assert breaks(made.matched()) == []
+    assert set(states(made.matched()).values()) == {"debited"}
+
+
+def test_a_consolidated_debit_whose_one_detail_states_no_amount_is_its_entry_s(made: World) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE, detail_number=1) | {"amount_idr": None}])
+    assert breaks(made.matched()) == []
+    assert set(states(made.matched()).values()) == {"debited"}

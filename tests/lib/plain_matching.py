@@ -1,0 +1,185 @@
+"""A plain, slow reading of what evidence makes of one instruction, row by row, to hold the fast one against.
+
+It reads the same rows as `tests.lib.reconciling.World` keeps and shares no code with `reconciliation`.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+from tests.lib.reconciling import World
+
+Row = dict[str, Any]
+
+RANK = {
+    **dict.fromkeys(("RCVD", "ACTC", "PATC", "PDNG", "ACWP", "BLCK"), 1),
+    **dict.fromkeys(("ACCP", "ACFC", "ACSP", "ACWC", "ACPD"), 2),
+    "ACSC": 3,
+    "ACCC": 4,
+}
+DUPLICATES = {"AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "DU05", "RF01"}
+STATES = ("submitted", "submitted", "accepted", "debited", "credited")
+
+
+def plain_states(world: World) -> dict[str, str]:
+    """The state of every instruction."""
+    files = {row["file_name"]: row for row in world.files}
+    rejected = {row["end_to_end_id"]: _is_rejected(_claims(world, row, files)) for row in world.sent}
+    return {row["end_to_end_id"]: _state(world, row, files, rejected) for row in world.sent}
+
+
+def _state(world: World, sent: Row, files: dict[str, Row], rejected: dict[str, bool]) -> str:
+    claims = _claims(world, sent, files)
+    rank = max((rank for _, _, rank in claims if rank != 5), default=0)
+    if _is_debited(world, sent, files, rejected):
+        rank = max(rank, 3)
+    back = _sent_back(world, sent, files, rejected)
+    if back is not None:
+        if rejected[sent["end_to_end_id"]]:
+            return "rejected"
+        return "returned" if rank == 4 or back["return_code"] else "rejected"
+    if rejected[sent["end_to_end_id"]]:
+        return "rejected"
+    if rank == 0 and files[sent["file_name"]]["state"] == "unknown":
+        return "unknown"
+    return STATES[rank]
+
+
+# --- reports ----------------------------------------------------------------------------------------------------------
+
+
+def _claims(world: World, sent: Row, files: dict[str, Row]) -> list[tuple[int, bool, int]]:
+    """(received, named, rank) of each report that says something of the instruction; a rejection is rank 5."""
+    file = files[sent["file_name"]]
+    reports: dict[tuple[int, str], list[Row]] = defaultdict(list)
+    for row in world.responses:
+        if (
+            row["bank"] == file["channel"]
+            and row.get("message_id") == file["message_id"]
+            and _is_usable(world, row, file)
+        ):
+            reports[row["received"], row["evidence"]].append(row)
+    claims = []
+    for (received, _), rows in reports.items():
+        rank, named = _said(rows, sent, world.modes[file["channel"]])
+        if rank:
+            claims.append((received, named, rank))
+    return claims
+
+
+def _is_usable(world: World, row: Row, file: Row) -> bool:
+    if row.get("payment_information_id") not in (None, file["payment_information_id"]):
+        return False
+    status = row["status"]
+    if status == "RJCT" and row.get("reason_code") in DUPLICATES:
+        return False
+    if row["level"] != "transaction":
+        return status in RANK or status in ("RJCT", "PART")
+    mine = [s for s in world.sent if s["end_to_end_id"] == row["end_to_end_id"] and s["file_name"] == file["file_name"]]
+    if not mine or row.get("amount_idr") not in (None, mine[0]["amount_idr"]):
+        return False
+    return status in RANK or status == "RJCT"
+
+
+def _said(rows: list[Row], sent: Row, mode: str) -> tuple[int, bool]:
+    """What one report says of the instruction, and whether by name."""
+    answers: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row["level"] == "transaction":
+            answers[row["end_to_end_id"]].add(row["status"])
+    clear = {e: statuses.pop() for e, statuses in answers.items() if len(statuses) == 1}
+    if sent["end_to_end_id"] in clear:
+        return _rank(clear[sent["end_to_end_id"]]), True
+    upper = None
+    for level in ("file", "batch"):
+        for row in rows:
+            if row["level"] == level:
+                upper = row["status"]
+    if upper == "RJCT":
+        return 5, False
+    if clear or upper == "PART":
+        if mode != "exceptions_only":
+            return 0, False
+        return (2 if upper in (None, "PART") else _rank(upper)), False
+    return (_rank(upper) if upper else 0), False
+
+
+def _rank(status: str) -> int:
+    return 5 if status == "RJCT" else RANK[status]
+
+
+def _is_rejected(claims: list[tuple[int, bool, int]]) -> bool:
+    """Rejected, and nothing says that it was credited, or settled later. A word about the file yields to one by name."""
+    refusals = [(received, named) for received, named, rank in claims if rank == 5]
+    if not refusals:
+        return False
+    by_name = any(named for _, named in refusals)
+    last = max(received for received, _ in refusals)
+    for received, named, rank in claims:
+        if named or not by_name:
+            if rank == 4:
+                return False
+            if rank == 3 and received >= last:
+                return False
+    return True
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+def _booked(world: World, file: Row, direction: str) -> list[Row]:
+    rows = [
+        e
+        for e in world.entries
+        if e["bank"] == file["channel"] and e["status"] == "BOOK" and e["direction"] == direction
+    ]
+    rows = [{"return_code": None, "end_to_end_id": None, **row} for row in rows]
+    return sorted(rows, key=lambda row: (row["booking_date"], row["statement_id"], row["entry_number"]))
+
+
+def _about_file(rows: list[Row], file: Row) -> list[Row]:
+    return [
+        row for row in rows
+        if row["end_to_end_id"] is None
+        and (row.get("payment_information_id") == file["payment_information_id"] or row.get("message_id") == file["message_id"])
+    ]  # fmt: skip
+
+
+def _is_debited(world: World, sent: Row, files: dict[str, Row], rejected: dict[str, bool]) -> bool:
+    file = files[sent["file_name"]]
+    rows = [row for row in _booked(world, file, "debit") if not row["is_reversal"]]
+    if any(row["end_to_end_id"] == sent["end_to_end_id"] and row["amount_idr"] == sent["amount_idr"] for row in rows):
+        return True
+    amounts = [row["amount_idr"] for row in _about_file(rows, file)]
+    if not amounts:
+        return False
+    members = [row for row in world.sent if row["file_name"] == file["file_name"]]
+    whole = sum(row["amount_idr"] for row in members)
+    net = sum(row["amount_idr"] for row in members if not rejected[row["end_to_end_id"]])
+    if whole in amounts or (len(amounts) > 1 and sum(amounts) == whole):
+        return True
+    if 0 < net < whole and (net in amounts or (len(amounts) > 1 and sum(amounts) == net)):
+        return not rejected[sent["end_to_end_id"]]
+    return False
+
+
+def _sent_back(world: World, sent: Row, files: dict[str, Row], rejected: dict[str, bool]) -> Row | None:
+    file = files[sent["file_name"]]
+    coming = _booked(world, file, "credit")
+
+    def named(row: Row) -> Row | None:
+        fits = [
+            c for c in coming if c["end_to_end_id"] == row["end_to_end_id"] and c["amount_idr"] == row["amount_idr"]
+        ]
+        return fits[0] if fits else None
+
+    if (own := named(sent)) is not None:
+        return own
+    together = _about_file(coming, file)
+    if len(together) != 1:
+        return None
+    members = [row for row in world.sent if row["file_name"] == file["file_name"] and named(row) is None]
+    refused = [row for row in members if rejected[row["end_to_end_id"]]]
+    for candidates in (members, refused):
+        if candidates and together[0]["amount_idr"] == sum(row["amount_idr"] for row in candidates):
+            return together[0] if sent in candidates else None
+    return None
