@@ -1,0 +1,134 @@
+"""The case that a person works on for each break: an owner, words, and a resolution that a second person approves.
+
+A case is its break's identifier and the acts on it, in order; nothing is changed, only added. A break that a late file
+explains closes its case by itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from reconciliation.breaks import RESOLVED_BY, SEVERITIES, SEVERITY, age_band
+from schemas.errors import InputRejected, PersonNeeded, WrongUsage
+
+ACTS = ("assign", "comment", "resolve", "approve", "refuse", "close", "reopen")
+"""What can be done to a case. `close` and `reopen` are the reconciliation's: the break is gone, or found again."""
+BY_PEOPLE = ("assign", "comment", "resolve", "approve", "refuse")
+MACHINE = "reconciliation"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where a case stands: `open`, `assigned`, `proposed` (resolved by one, not yet approved), `approved` or `closed`."""
+
+    break_id: str
+    state: str = "open"
+    owner: str | None = None
+    resolution: str | None = None
+    resolved_by: str | None = None
+    approved_by: str | None = None
+
+
+def case_of(break_id: str, acts: Iterable[Mapping[str, Any]]) -> Case:
+    """Where the case stands after its acts (rows with act, person, note), in the order in which they were done."""
+    case = Case(break_id)
+    for act in acts:
+        case = _after(case, act["act"], act["person"], act["note"])
+    return case
+
+
+def _after(case: Case, act: str, person: str, note: str) -> Case:
+    assert act in ACTS, f"an act on a case, not {act}"
+    if act == "assign":
+        return replace(case, state="assigned" if case.state == "open" else case.state, owner=note)
+    if act == "resolve":
+        return replace(case, state="proposed", owner=case.owner or person, resolution=note, resolved_by=person)
+    if act == "approve":
+        return replace(case, state="approved", approved_by=person)
+    if act in ("refuse", "reopen"):
+        return Case(case.break_id, "assigned" if case.owner else "open", case.owner)
+    return replace(case, state="closed") if act == "close" else case
+
+
+def act(case: Case, what: str, person: str, note: str) -> dict[str, str]:
+    """The row (break_id, act, person, note) of a person's act on a case, if it may be done now.
+
+    `assign` takes the new owner as `note`; `resolve` and `refuse` need a reason, `comment` its words. A resolution counts
+    once somebody else than the one who proposed it approves. Raises `WrongUsage`, `InputRejected` or `PersonNeeded`.
+    """
+    person, note = person.strip(), note.strip()
+    if what not in BY_PEOPLE:
+        raise WrongUsage(f"{what!r} is no act on a case.", f"Acts: {', '.join(BY_PEOPLE)}.", "Name one of them.")
+    if not person:
+        raise InputRejected("An act on a case needs a name.", "It is a person's.", "Give --as NAME.")
+    if what != "approve" and not note:
+        raise InputRejected(
+            f"{what} needs words.", "A case is read by others, years later.", "Give an owner or a reason."
+        )
+    if case.state in ("approved", "closed") and what != "comment":
+        raise InputRejected(
+            f"Case {case.break_id} is {case.state}.", "It is done.", "Comment, or wait for it to reopen."
+        )
+    if what in ("approve", "refuse"):
+        _check_second_person(case, what, person)
+    return {"break_id": case.break_id, "act": what, "person": person, "note": note}
+
+
+def _check_second_person(case: Case, what: str, person: str) -> None:
+    if case.state != "proposed" or case.resolved_by is None:
+        raise InputRejected(
+            f"Case {case.break_id} has no resolution to {what}.",
+            f"It is {case.state}.",
+            "Resolve it first, with a reason.",
+        )
+    if what == "approve" and person.casefold() == case.resolved_by.casefold():
+        raise PersonNeeded(
+            f"{person} proposed the resolution of {case.break_id} and cannot approve it.",
+            "Two people are needed.",
+            "Ask a second person.",
+        )
+
+
+def follow(breaks: Iterable[Mapping[str, Any]], cases: Mapping[str, Case]) -> list[dict[str, str]]:
+    """What the reconciliation adds after a run: cases whose break is gone are closed, closed ones found again reopened.
+
+    `breaks` are those found now; `cases` all known so far, by break_id. A case approved by two people stays approved.
+    """
+    found = {row["break_id"] for row in breaks}
+    rows = []
+    for break_id, case in sorted(cases.items()):
+        if break_id not in found and case.state not in ("closed", "approved"):
+            rows.append(_machine(break_id, "close", "The break is no longer found."))
+        elif break_id in found and case.state == "closed":
+            rows.append(_machine(break_id, "reopen", "The break is found again."))
+    return rows
+
+
+def _machine(break_id: str, what: str, note: str) -> dict[str, str]:
+    return {"break_id": break_id, "act": what, "person": MACHINE, "note": note}
+
+
+def worklist(
+    breaks: Iterable[Mapping[str, Any]], cases: Mapping[str, Case], found_on: Mapping[str, date], on: date
+) -> list[dict[str, Any]]:
+    """The breaks with their case, most urgent and oldest first: breaks.v1 and severity, owner, case_state, resolution,
+    age_days, age_band, resolved_by_what.
+
+    `found_on`: the Jakarta date on which each break was first found.
+    """
+    rows = []
+    for row in breaks:
+        break_id = row["break_id"]
+        case, first = cases.get(break_id, Case(break_id)), found_on.get(break_id, on)
+        about = {
+            "severity": SEVERITY[row["kind"]],
+            "owner": case.owner,
+            "case_state": case.state,
+            "resolution": case.resolution,
+            "age_days": (on - first).days,
+            "age_band": age_band(first, on),
+            "resolved_by_what": RESOLVED_BY[row["kind"]],
+        }
+        rows.append({**row, **about})
+    return sorted(rows, key=lambda row: (SEVERITIES.index(row["severity"]), -row["age_days"], row["break_id"]))

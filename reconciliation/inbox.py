@@ -1,0 +1,137 @@
+"""What a bank has left, taken in: the bytes are kept first, then told apart by content and read.
+
+Each file ends in one place: taken, seen before, or quarantined with a reason. One that cannot be read never stops the
+next. Nothing is told from a file's name, and nothing of a file's content is logged.
+"""
+
+import hashlib
+import logging
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from banks.formats import UnreadableFile, camt053, pain002
+from schemas.errors import SalurError
+from schemas.tables import empty
+
+log = logging.getLogger(__name__)
+
+STATUS_REPORT, STATEMENT, UNTOLD = "status_report", "statement", "untold"
+KINDS = {
+    b"pain.002": STATUS_REPORT,
+    b"CstmrPmtStsRpt": STATUS_REPORT,
+    b"camt.053": STATEMENT,
+    b"BkToCstmrStmt": STATEMENT,
+}
+"""How a file shows what it is: the message's name in its namespace, or its root's first element."""
+TAKEN, REPEATED, QUARANTINED = "taken", "repeated", "quarantined"
+_HEAD_BYTES = 16_384
+_READER_FAILURES = (SalurError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
+
+
+class Keeper(Protocol):
+    """Where bytes are kept before anything else happens to them; the ledger's archive is one."""
+
+    def put(self, data: bytes) -> str:
+        """Keep the bytes; returns the SHA-256 under which they are found again."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """One file as it was received. `reason` says why it is quarantined; `findings` what in it was not taken as it stands.
+
+    `responses` is responses.v1, `statements` and `entries` their v1; all without rows unless the file was taken.
+    """
+
+    bank: str
+    file_name: str
+    sha256: str
+    byte_count: int
+    kind: str
+    state: str
+    reason: str | None = None
+    findings: tuple[str, ...] = ()
+    responses: pa.Table = field(default_factory=lambda: empty("responses.v1"))
+    statements: pa.Table = field(default_factory=lambda: empty("statements.v1"))
+    entries: pa.Table = field(default_factory=lambda: empty("entries.v1"))
+
+    @property
+    def row_count(self) -> int:
+        """How many rows were read from it."""
+        return int(self.responses.num_rows + self.entries.num_rows)
+
+
+def take_all(
+    files: Iterable[tuple[str, bytes]], bank: str, archive: Keeper, known: Container[str]
+) -> Iterator[Received]:
+    """Take (name, bytes) pairs of one bank in their order; `known` has the SHA-256 of what was taken from it before."""
+    here: set[str] = set()
+    for name, data in files:
+        digest = hashlib.sha256(data).hexdigest()
+        received = take(data, bank, name, archive, here if digest in here else known)
+        here.add(digest)
+        yield received
+
+
+def take(data: bytes, bank: str, name: str, archive: Keeper, known: Container[str]) -> Received:
+    """Take one file of a bank. The bytes are archived whatever they are; `TryLater` if they cannot be.
+
+    The same bytes again, under whatever name, are `repeated` and are read no more.
+    """
+    key = archive.put(data)
+    kind = sniff(data)
+    if key in known:
+        log.info("%s: file %s was received before; nothing changes", bank, key[:12])
+        return Received(bank, name, key, len(data), kind, REPEATED)
+    received = _read(data, bank, name, key, kind)
+    if received.state == QUARANTINED:
+        log.warning("%s: file %s is quarantined: %s", bank, key[:12], received.reason)
+    return received
+
+
+def read_again(data: bytes, bank: str, name: str, key: str) -> Received:
+    """What the archived bytes of a file say, read as on the day they came."""
+    return _read(data, bank, name, key, sniff(data))
+
+
+def sniff(data: bytes) -> str:
+    """The kind of a file by its first kilobytes: STATUS_REPORT, STATEMENT or UNTOLD."""
+    head = data[:_HEAD_BYTES].replace(b"\x00", b"")
+    places = {kind: head.find(mark) for mark, kind in reversed(KINDS.items()) if mark in head}
+    return min(places, key=lambda kind: places[kind]) if places else UNTOLD
+
+
+def _read(data: bytes, bank: str, name: str, key: str, kind: str) -> Received:
+    def quarantined(reason: str) -> Received:
+        return Received(bank, name, key, len(data), kind, QUARANTINED, reason)
+
+    if not data:
+        return quarantined("The file is empty.")
+    if kind == UNTOLD:
+        return quarantined("The file is neither a status report (pain.002) nor a statement (camt.053).")
+    try:
+        if kind == STATUS_REPORT:
+            report = pain002.read(data)
+            return Received(
+                bank, name, key, len(data), kind, TAKEN, findings=report.findings, responses=report.responses
+            )
+        read = camt053.read(data)
+        return Received(
+            bank,
+            name,
+            key,
+            len(data),
+            kind,
+            TAKEN,
+            findings=read.findings,
+            statements=read.statements,
+            entries=read.entries,
+        )
+    except UnreadableFile as error:
+        return quarantined(error.why)
+    except _READER_FAILURES as error:
+        # Our reader's fault, not known until now. The other files still count. An error's text may quote the file.
+        log.error("%s: the reader failed on file %s: %s", bank, key[:12], type(error).__name__)
+        return quarantined(f"The reader failed ({type(error).__name__}); the bytes are kept.")

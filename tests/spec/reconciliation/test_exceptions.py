@@ -1,0 +1,78 @@
+"""A case is closed by evidence, or by two people; never by one."""
+
+from datetime import date
+
+import pytest
+
+from reconciliation.exceptions import Case, act, case_of, follow, worklist
+from schemas.errors import InputRejected, PersonNeeded, WrongUsage
+
+
+def case(*acts: tuple[str, str, str]) -> Case:
+    return case_of("b1", [dict(zip(("act", "person", "note"), row, strict=True)) for row in acts])
+
+
+PROPOSED = (("assign", "siti", "budi"), ("resolve", "budi", "paid after all, letter 12/BNI"))
+
+
+def test_a_case_is_owned_resolved_by_one_and_approved_by_another() -> None:
+    assert (case().state, case(*PROPOSED[:1]).owner) == ("open", "budi")
+    assert case(*PROPOSED).state == "proposed"
+    row = act(case(*PROPOSED), "approve", "siti", "")
+    done = case(*PROPOSED, (row["act"], row["person"], row["note"]))
+    assert (done.state, done.resolved_by, done.approved_by) == ("approved", "budi", "siti")
+
+
+@pytest.mark.parametrize("name", ["budi", " Budi "])
+def test_nobody_approves_a_resolution_of_their_own(name: str) -> None:
+    with pytest.raises(PersonNeeded):
+        act(case(*PROPOSED), "approve", name, "")
+
+
+@pytest.mark.parametrize(
+    ("what", "person", "note"), [("resolve", "budi", " "), ("assign", "siti", ""), ("comment", "", "x")]
+)
+def test_an_act_needs_a_name_and_words(what: str, person: str, note: str) -> None:
+    with pytest.raises(InputRejected):
+        act(case(), what, person, note)
+
+
+def test_nothing_is_approved_that_nobody_has_resolved() -> None:
+    with pytest.raises(InputRejected):
+        act(case(), "approve", "siti", "")
+
+
+def test_an_act_of_the_reconciliation_is_not_a_person_s() -> None:
+    with pytest.raises(WrongUsage):
+        act(case(), "close", "budi", "done")
+
+
+def test_a_refused_resolution_goes_back_to_its_owner() -> None:
+    assert case(*PROPOSED, ("refuse", "siti", "no letter")) == Case("b1", "assigned", "budi")
+
+
+def test_a_case_that_two_have_closed_takes_comments_alone() -> None:
+    done = case(*PROPOSED, ("approve", "siti", ""))
+    assert act(done, "comment", "budi", "archived")["act"] == "comment"
+    with pytest.raises(InputRejected):
+        act(done, "resolve", "budi", "again")
+
+
+def test_a_break_that_is_gone_closes_its_case_and_found_again_reopens_it() -> None:
+    cases = {"b1": Case("b1", "assigned", "budi"), "b2": Case("b2", "closed"), "b3": Case("b3", "approved")}
+    rows = follow([{"break_id": "b2"}], cases)
+    assert [(row["break_id"], row["act"]) for row in rows] == [("b1", "close"), ("b2", "reopen")]
+    assert follow([{"break_id": "b2"}], {"b2": Case("b2")}) == []
+
+
+def test_the_most_urgent_and_oldest_come_first() -> None:
+    breaks = [
+        {"break_id": "b1", "kind": "unknown_code"},
+        {"break_id": "b2", "kind": "duplicate"},
+        {"break_id": "b3", "kind": "duplicate"},
+    ]
+    found = {"b3": date(2020, 4, 1), "b2": date(2020, 5, 1)}
+    rows = worklist(breaks, {"b2": Case("b2", "assigned", "budi")}, found, date(2020, 5, 9))
+    assert [(row["break_id"], row["age_band"], row["owner"]) for row in rows] == [
+        ("b3", "31-60", None), ("b2", "8-30", "budi"), ("b1", "0-7", None),
+    ]  # fmt: skip
