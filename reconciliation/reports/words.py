@@ -1,0 +1,232 @@
+"""How a report writes: every text in Indonesian with English beside it, figures and dates as Indonesian offices write them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+
+from markupsafe import Markup, escape
+
+WIB = timezone(timedelta(hours=7), "WIB")
+
+_MONTHS = {
+    "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),
+    "en": "January February March April May June July August September October November December".split(),
+}
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text in both languages. In HTML both are there, and the page's style shows one."""
+
+    id: str
+    en: str
+
+    def __html__(self) -> Markup:
+        if self.id == self.en:
+            return escape(self.id)
+        return Markup('<span lang="id">{}</span><span lang="en">{}</span>').format(self.id, self.en)
+
+
+def count(number: int) -> str:
+    """`1.234.567`: thousands parted by dots."""
+    return f"{number:,}".replace(",", ".")
+
+
+def percent(part: int, whole: int) -> str:
+    """`12,3 %` of the whole, rounded half up in whole numbers; a share of nothing is a dash."""
+    if whole <= 0:
+        return "–"
+    tenths = (part * 2000 + whole) // (2 * whole)
+    return f"{tenths // 10},{tenths % 10} %"
+
+
+def on(day: date) -> Text:
+    """A date in words: `31 Desember 2020`."""
+    return Text(*(f"{day.day} {_MONTHS[tongue][day.month - 1]} {day.year}" for tongue in ("id", "en")))
+
+
+def instant(at: datetime) -> Text:
+    """An instant in Jakarta's time: `31 Desember 2020 23.59 WIB`."""
+    local = at.astimezone(WIB)
+    day = on(local.date())
+    return Text(f"{day.id} {local:%H.%M} WIB", f"{day.en} {local:%H:%M} WIB")
+
+
+def short_instant(at: datetime) -> str:
+    """An instant for tables: `2020-12-31 23:59`, in Jakarta's time."""
+    return f"{at.astimezone(WIB):%Y-%m-%d %H:%M}"
+
+
+def month(period: str) -> Text:
+    """A period in words: `Desember 2020`."""
+    year, number = period.split("-")
+    return Text(*(f"{_MONTHS[tongue][int(number) - 1]} {year}" for tongue in ("id", "en")))
+
+
+DECISIONS = {
+    "due": Text("jatuh tempo, dibayar", "due"),
+    "held": Text("ditahan", "held"),
+    "not_due": Text("belum jatuh tempo", "not due"),
+    "lapsed": Text("hangus, kembali ke kas negara", "lapsed, back to the treasury"),
+    "complete": Text("semua tahap sudah diinstruksikan", "all tranches instructed"),
+}
+
+STATES = {
+    "drafted": Text("disusun", "drafted"),
+    "released": Text("dilepas", "released"),
+    "submitted": Text("dikirim, belum dijawab", "sent, not answered"),
+    "unknown": Text("belum diketahui", "unknown"),
+    "accepted": Text("diterima bank", "accepted"),
+    "debited": Text("didebit", "debited"),
+    "credited": Text("dikreditkan", "credited"),
+    "rejected": Text("ditolak", "rejected"),
+    "returned": Text("retur", "returned"),
+    "withdrawn": Text("dibatalkan sebelum dikirim", "withdrawn before sending"),
+    "never_arrived": Text("tidak pernah sampai", "never arrived"),
+}
+
+BENEFITS = {
+    "incentive": Text("insentif pencarian kerja", "job-search incentive"),
+    "survey": Text("insentif survei", "survey incentive"),
+}
+
+OCCUPATIONS = {
+    "unemployed": Text("tidak bekerja", "unemployed"),
+    "employee": Text("karyawan", "employee"),
+    "business_owner": Text("pelaku usaha", "business owner"),
+}
+
+REMEDIES = {
+    "fix_account": Text("peserta memperbaiki rekening", "participant mends the account"),
+    "retry_later": Text("diulang dengan data sama", "again later, same data"),
+    "stop_file": Text("berkas dihentikan, bendahara bertindak", "stop the file, treasury acts"),
+    "find_earlier": Text("cari pembayaran terdahulu", "look for the earlier payment"),
+    "hold_for_person": Text("ditahan untuk diperiksa petugas", "hold for a person"),
+    "review": Text("ditinjau petugas", "a person reviews"),
+}
+
+CODES = {
+    "AC01": Text("nomor rekening salah", "account number wrong"),
+    "AC03": Text("nomor rekening penerima tidak sah", "creditor account number invalid"),
+    "AC04": Text("rekening ditutup", "account closed"),
+    "AC06": Text("rekening diblokir", "account blocked"),
+    "AC07": Text("rekening penerima ditutup", "creditor account closed"),
+    "AC14": Text("jenis rekening tidak sah", "account type invalid"),
+    "AG01": Text("transaksi tidak diizinkan pada rekening ini", "transaction forbidden on this account"),
+    "AM02": Text("melebihi jumlah maksimum", "above the maximum"),
+    "AM04": Text("dana pembayar kurang", "payer's funds short"),
+    "AM05": Text("ganda", "duplicate"),
+    "AM14": Text("melebihi batas yang disepakati", "above the agreed limit"),
+    "AM21": Text("melebihi batas bulanan", "above the period's limit"),
+    "BE01": Text("pemilik tidak sesuai dengan rekening", "owner does not fit the account"),
+    "BE06": Text("penerima tidak dikenal", "recipient unknown"),
+    "MD07": Text("penerima meninggal", "recipient deceased"),
+    "NOCM": Text("belum KYC", "not compliant (KYC)"),
+    "RC04": Text("bank penerima salah", "recipient's bank wrong"),
+    "RR04": Text("alasan peraturan", "regulatory reason"),
+}
+"""The commoner ISO 20022 codes in words; one that is not here stands as its code alone."""
+
+
+def named(words: dict[str, Text], code: str) -> Text:
+    """The words of a code, or the code itself."""
+    return words.get(code) or Text(code, code)
+
+
+STAGES = {
+    "entitled": Text("hak → instruksi", "entitlement → instruction"),
+    "first_attempts": Text("percobaan pertama → hak", "first attempt → entitlement"),
+    "batched": Text("instruksi → kelompok pembayaran", "instruction → batch"),
+    "released": Text("kelompok pembayaran → pelepasan", "batch → release"),
+    "file_total": Text("kepala berkas → isi berkas", "file header → file details"),
+    "outcome": Text("terkirim → hasil, per berkas", "sent → outcome, by file"),
+    "outcome_of_bank": Text("terkirim → hasil, per mitra", "sent → outcome, by bank"),
+    "outcome_of_period": Text("terkirim → hasil, periode", "sent → outcome, period"),
+    "statement": Text("saldo rekening koran", "statement balances"),
+    "statement_debits": Text("rekening koran: debit", "statement: debits"),
+    "statement_credits": Text("rekening koran: kredit", "statement: credits"),
+    "sent_back": Text("dana kembali → penolakan dan retur", "sent back → rejects and returns"),
+}
+
+EQUATIONS = {
+    "entitled": "jatuh tempo = diinstruksikan + tidak diinstruksikan",
+    "first_attempts": "percobaan pertama = percobaan pertama yang jatuh tempo",
+    "batched": "diinstruksikan = masuk kelompok pembayaran",
+    "released": "kelompok pembayaran = dilepas + menunggu + dibatalkan",
+    "file_total": "jumlah kontrol berkas = jumlah instruksinya",
+    "outcome": "terkirim = dikreditkan + didebit + diterima + berjalan/belum dijawab + ditolak + retur + belum diketahui",
+    "statement": "saldo awal + kredit − debit = saldo akhir",
+    "statement_debits": "debit di rekening koran = debit menurut catatan kami + dalam selisih",
+    "statement_credits": "kredit di rekening koran = dana kembali menurut catatan kami + dana masuk + dalam selisih",
+    "sent_back": "dana kembali di rekening koran = ditolak + retur setelah debit",
+}
+EQUATIONS |= dict.fromkeys(("outcome_of_bank", "outcome_of_period"), EQUATIONS["outcome"])
+"""The equations of the proofs in Indonesian, by stage; the English wording is the proof's own."""
+
+REPORTED = {
+    "credited": Text("lapor: dikreditkan", "reported as credited"),
+    "debited": Text("lapor: didebit", "reported as debited"),
+    "accepted": Text("lapor: diterima", "reported as accepted"),
+    "in_flight": Text("lapor: masih diproses", "reported as in process"),
+    "rejected": Text("lapor: ditolak", "reported as rejected"),
+    "silent": Text("belum ada laporan", "no report"),
+}
+BOOKED = {
+    "debited": Text("didebit di rekening koran", "debited in statement"),
+    "sent_back": Text("didebit, lalu kembali", "debited, then sent back"),
+    "nothing": Text("belum ada mutasi", "no entry"),
+}
+
+SEVERITIES = {
+    "critical": Text("kritis", "critical"),
+    "high": Text("tinggi", "high"),
+    "normal": Text("biasa", "normal"),
+}
+INBOUND_KINDS = {
+    "status_report": Text("laporan status", "status report"),
+    "statement": Text("rekening koran", "statement"),
+    "notification": Text("pemberitahuan mutasi", "debit/credit notification"),
+}
+ACTIONS = {
+    "stop": Text("menghentikan langkah", "stops the step"),
+    "quarantine": Text("baris dikarantina", "sets rows aside"),
+    "warn": Text("memperingatkan", "warns"),
+}
+SOURCES = {
+    "participants": Text("peserta", "participants"),
+    "accounts": Text("rekening", "accounts"),
+    "trainings": Text("pelatihan", "trainings"),
+    "completions": Text("penyelesaian pelatihan", "completions"),
+    "blocklist": Text("daftar blokir", "blocklist"),
+    "surveys": Text("survei", "surveys"),
+}
+QUARANTINED = {
+    "missing_key": Text("kunci kosong", "the key column is empty"),
+    "wrong_type": Text("nilai tidak terbaca sebagai jenis kolomnya", "a value cannot be read as its type"),
+    "instant_without_offset": Text("waktu tanpa selisih UTC", "an instant without an offset from UTC"),
+    "impossible_date": Text("tanggal yang tidak ada", "a date that does not exist"),
+    "rating_out_of_range": Text("rating di luar 1–5", "a rating outside 1–5"),
+    "price_invalid": Text("harga negatif atau berdesimal", "a price that is negative or has decimals"),
+    "conflicting_record": Text("rekaman yang saling bertentangan", "records that contradict each other"),
+    "unreadable_row": Text("baris tidak dapat diurai", "a line that cannot be parted into columns"),
+    "unknown_value": Text("nilai di luar daftar", "a value outside the column's list"),
+}
+RESOLVED_BY = {
+    "missing_at_bank": "laporan status atau rekening koran yang menyebutnya, atau pernyataan tertulis bank",
+    "unknown_to_us": "koreksi bank, atau bukti bahwa nomor referensi itu milik kami",
+    "amount_differs": "koreksi bank atau mutasi tambahan sebesar selisihnya",
+    "date_outside_window": "penjelasan bank yang disetujui orang kedua",
+    "duplicate": "pembatalan mutasi kedua, atau pernyataan bank bahwa dilaporkan dua kali",
+    "ambiguous": "nomor referensi bank yang membedakan calon pasangan",
+    "contradiction": "pernyataan tertulis bank tentang jawaban yang berlaku",
+    "unknown_code": "arti kode yang disepakati dengan bank",
+    "accepted_not_debited": "rekening koran yang memuat debit, atau penolakan",
+    "credited_not_debited": "rekening koran yang memuat debit, atau koreksi laporan bank",
+    "debited_not_acknowledged": "laporan status yang belum ada",
+    "statement_gap": "rekening koran yang hilang atau koreksinya",
+    "statement_arithmetic": "rekening koran yang dikoreksi",
+    "statement_conflict": "pernyataan tertulis bank tentang rekening koran yang berlaku",
+    "totals_differ": "laporan yang dikoreksi",
+    "reversed_not_debited": "rekening koran yang memuat debit",
+    "rejected_not_reversed": "pengembalian di rekening koran, atau pernyataan bank bahwa telah dibayar",
+}
+"""What may close a break of each kind, in Indonesian; `reconciliation.breaks` has it in English."""
