@@ -49,13 +49,17 @@ def load(connection: Connection) -> Facts:
 
 def current_accounts(connection: Connection) -> pa.Table:
     """current_accounts.v1: the account version with the highest number of each participant; earlier ones play no part."""
-    rows = intake.current(connection, "accounts").drop_columns(["recorded_at", "owner_name_mac"])
+    return conform(highest_versions(connection).drop_columns(["recorded_at", "owner_name_mac"]), "current_accounts.v1")
+
+
+def highest_versions(connection: Connection) -> pa.Table:
+    """The account row that stands for the highest version of each participant, with all that is kept of it."""
+    rows = intake.current(connection, "accounts")
     ordered = rows.sort_by([("participant_id", "ascending"), ("version", "descending")])
     people = ordered.column("participant_id").combine_chunks()
     if not len(people):
-        return conform(ordered, "current_accounts.v1")
-    first = pa.concat_arrays([pa.array([True]), pc.not_equal(people[1:], people[:-1])])
-    return conform(ordered.filter(first), "current_accounts.v1")
+        return ordered
+    return ordered.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(people[1:], people[:-1])]))
 
 
 def cut_off(period: str, as_of: datetime | None, at: datetime) -> datetime:

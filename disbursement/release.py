@@ -37,7 +37,9 @@ def check_release(batch: Mapping[str, Any], person: str, digest: str) -> None:
         )
     if same_person(person, batch["maker"]):
         raise PersonNeeded(
-            f"{person} made batch {batch['batch']} and cannot release it.", "Two people are needed.", "Ask a second person."
+            f"{person} made batch {batch['batch']} and cannot release it.",
+            "Two people are needed.",
+            "Ask a second person.",
         )
     if batch["state"] == "withdrawn":
         raise InputRejected(f"Batch {batch['batch']} was withdrawn.", "Its instructions are ended.", "Instruct anew.")

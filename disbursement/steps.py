@@ -167,17 +167,16 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
     `left_out` counts due decisions that cannot be instructed now, by reason; each stays due and shows in the report.
     """
     with Gate(house, "instruct", f"{period} {house.at.isoformat()}") as gate, house.store.transaction() as connection:
-        drafted = orders.draft_batches(house, connection, period, maker, execution_date, gate)
+        made = orders.make(house, connection, period, maker, execution_date, gate)
         gate.stop_if_failed()
-        orders.save(house, connection, drafted, maker)
-    made = {row["batch"] for row in drafted.batches}
+        orders.save(house, connection, made, maker)
     waiting = [row["batch"] for row in queries.batches(house.store, period) if row["state"] == "drafted"]
     return {
         "period": period,
-        "instructed": drafted.instructions.num_rows,
-        "instructed_idr": pc.sum(drafted.instructions.column("amount_idr")).as_py() or 0,
-        "batches": sorted(made | set(waiting)),
-        "left_out": dict(sorted(drafted.left_out.items())),
+        "instructed": made.instructions.num_rows,
+        "instructed_idr": pc.sum(made.instructions.column("amount_idr")).as_py() or 0,
+        "batches": sorted({row["batch"] for row in made.batches} | set(waiting)),
+        "left_out": dict(sorted(made.left_out.items())),
     }
 
 

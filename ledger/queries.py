@@ -1,6 +1,7 @@
 """Every question that the steps, the desk, the CLI and the reports ask of the ledger."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -266,3 +267,40 @@ def holds_of(connection: sa.Connection, participant: str) -> pa.Table:
 def whole(connection: sa.Connection, table: str) -> pa.Table:
     """A table of the ledger as it is: batches, events, check_results, quarantine, consents or funds."""
     return store.read(connection, sa.select(store.METADATA.tables[table]))
+
+
+def unsent_participants(connection: sa.Connection) -> set[str]:
+    """Who has an instruction in a file that was neither sent nor withdrawn."""
+    last = _latest(store.file_states, "file_name").c
+    i = store.instructions.c
+    query = (
+        sa.select(i.participant_id)
+        .outerjoin(last.state.table, i.file_name == last.file_name)
+        .where(sa.or_(last.state.is_(None), last.state.in_(("drafted", "released"))))
+    )
+    return set(connection.scalars(query))
+
+
+def next_file_numbers(connection: sa.Connection) -> dict[tuple[str, date], int]:
+    """The running number of the next file of each (channel, execution date) that has files already."""
+    b, f = store.batches.c, store.files.c
+    query = (
+        sa.select(b.channel, b.execution_date, sa.func.count())
+        .join(store.files, f.batch == b.batch)
+        .where(sa.not_(f.is_companion))
+        .group_by(b.channel, b.execution_date)
+    )
+    return {(channel, day): count + 1 for channel, day, count in connection.execute(query)}
+
+
+def participants_of(connection: sa.Connection, batch: str) -> set[str]:
+    """Who is in a batch."""
+    i = store.instructions.c
+    return set(connection.scalars(sa.select(i.participant_id).where(i.batch == batch)))
+
+
+def is_consent_spent(connection: sa.Connection, purpose: str, subject: str, digest: str) -> bool:
+    """Whether the consent to exactly this was spent already."""
+    u = store.consent_uses.c
+    query = sa.select(u.at).where(u.purpose == purpose, u.subject == subject, u.digest == digest)
+    return connection.execute(query).first() is not None

@@ -20,6 +20,10 @@ NAME_LENGTH_MAX = 140
 """Max140Text of a party's name in pain.001.001.03 and .09."""
 CHARACTERS = {"swift-x": "A-Za-z0-9/?:().,'+ -"}
 """Character sets by name, as the inside of a regular expression's class. A hyphen stands last."""
+ACCOUNT_NUMBERS = ("account", "mobile")
+"""What an account of this channel is: a bank's account number, or a wallet's mobile number."""
+AFTER_ARRIVAL = ("left", "taken")
+"""Whether the bank leaves our files where they arrived, or takes them away, so that absence proves nothing."""
 MODES = ("full", "exceptions_only", "positives_only")
 DEBITS = ("consolidated", "single")
 REJECTS = ("reversals", "not_booked")
@@ -34,7 +38,7 @@ class ProfileInvalid(InputRejected):
 class Profile:
     """How one bank or wallet wants to be asked and how it answers.
 
-    `calendar` names a folder of banks/calendars; `name_characters` is the inside of a regular expression's class;
+    `calendar` names a folder of banks/calendars; `account_numbers` is one of ACCOUNT_NUMBERS; `name_characters` is the inside of a regular expression's class;
     `file_name` holds {date}, {sequence} and {content}; deadlines count from submission (hours) and from the execution
     date (banking days); `debtor_name` and `debtor_account` are defaults that the configuration overrides.
     """
@@ -43,6 +47,7 @@ class Profile:
     name: str
     agent: Agent
     calendar: str
+    account_numbers: str
     format: str
     row_limit: int
     category_purpose: str
@@ -52,6 +57,7 @@ class Profile:
     upload_folder: str
     answer_folder: str
     temporary_suffix: str
+    after_arrival: str
     response_mode: str
     status_report_hours: int
     statement_banking_days: int
@@ -108,6 +114,7 @@ def read_profile(file: Path | Traversable) -> Profile:
         name=reader.text("name"),
         agent=_agent(reader),
         calendar=reader.text("calendar", "[a-z_]+"),
+        account_numbers=reader.one_of("account_numbers", ACCOUNT_NUMBERS),
         format=reader.one_of("message.format", FORMATS),
         row_limit=reader.number("message.row_limit", ROW_LIMIT_MAX),
         category_purpose=reader.text("message.category_purpose", "[A-Z]{4}"),
@@ -116,6 +123,7 @@ def read_profile(file: Path | Traversable) -> Profile:
         file_name=_file_name_template(reader),
         upload_folder=reader.text("files.upload_folder", "/.*"),
         answer_folder=reader.text("files.answer_folder", "/.*"),
+        after_arrival=reader.one_of("files.after_arrival", AFTER_ARRIVAL),
         temporary_suffix=reader.text("files.temporary_suffix", "[.][A-Za-z0-9]+"),
         response_mode=reader.one_of("answers.mode", MODES),
         status_report_hours=reader.number("answers.status_report_hours", 24 * 31),

@@ -1,0 +1,252 @@
+"""From due decisions to bank files: drafts, clear accounts and names, bytes checked and read back, one record of it all.
+
+One of the few modules that sees personal data in clear: it unseals an account on its way into a bank's file.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from banks.calendars import next_banking_day
+from banks.formats import pain001
+from banks.formats.names import fit
+from banks.profiles import Profile, profiles
+from banks.schema_check import validate
+from disbursement import facts
+from disbursement.batch import Batch, File, Target, form_batches
+from disbursement.instruction import ENTITLEMENT, draft
+from disbursement.release import batch_digest
+from ledger import chain, landing, queries, store
+from ledger.gate import Gate
+from ledger.house import House
+from ledger.instants import from_micros, jakarta_date, to_micros
+from ledger.keyring import sha256_hex
+from ledger.parquet import get_table
+from ledger.store import Connection
+from schemas.errors import EXIT_BUG, PersonNeeded, SalurError
+from schemas.identifiers import normalise_accounts, normalise_phones
+from schemas.tables import conform, empty
+
+REMITTANCE = "INSENTIF KARTU PRAKERJA {period}"
+"""What the recipient reads on the statement."""
+
+
+class PromiseBroken(SalurError):
+    """A file of ours is not what it must be; nothing of the step is kept."""
+
+    exit_code = EXIT_BUG
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one run of `instruct` made: rows for the ledger; the bytes are in the archive already."""
+
+    instructions: pa.Table
+    batches: list[dict[str, Any]]
+    files: list[dict[str, Any]]
+    left_out: Mapping[str, int]
+
+
+def make(
+    house: House, connection: Connection, period: str, maker: str, execution_date: date | None, gate: Gate
+) -> Made:
+    """Draft, batch, write, check and archive for the due decisions in force. Nothing is recorded yet, nothing is sent."""
+    run = queries.last_entitlement_run(connection, period)
+    if run is None:
+        raise PersonNeeded(f"Nothing is decided for {period}.", "", f"Run: salur entitle --period {period}")
+    decisions, cut_off = get_table(house.archive, run["archive_key"]), from_micros(run["cut_off"])
+    known = profiles()
+    days = {
+        code: execution_date or next_banking_day(profile.calendar, jakarta_date(cut_off))
+        for code, profile in known.items()
+    }
+    attempts = queries.attempts(connection)
+    ready, waiting = _in_order(decisions, attempts, queries.unsent_participants(connection))
+    drafted = draft(
+        ready,
+        attempts,
+        facts.current_accounts(connection),
+        execution_dates=days,
+        on_hold=queries.held_people(connection),
+    )
+    instructions, orders, refused = _clear_orders(house, connection, drafted.instructions, known)
+    gate.check("instructions.v1", instructions)
+    gate.check("orders.v1", orders)
+    gate.stop_if_failed()
+    numbers = queries.next_file_numbers(connection)
+    targets = {code: Target(known[code], days[code], numbers.get((code, days[code]), 1)) for code in known}
+    batches = form_batches(instructions, targets=targets, period=period, created_at=cut_off)
+    files, rows = [], []
+    for batch in batches:
+        mine = [_write(house, known[batch.channel], batch, file, orders, cut_off, period) for file in batch.files]
+        rows.append(_batch_row(batch, mine, period, maker, cut_off))
+        files += mine
+        house.say(f"{batch.batch}: {batch.transaction_count:,} instructions in {len(mine)} files")
+    made = pa.concat_tables([batch.instructions for batch in batches] or [empty("instructions.v1")])
+    left_out = Counter(drafted.left_out) + Counter(refused)
+    if waiting:
+        left_out["earlier_tranche_waits"] += waiting
+    return Made(made, rows, files, left_out)
+
+
+def _in_order(decisions: pa.Table, attempts: pa.Table, unsent: set[str]) -> tuple[pa.Table, int]:
+    """Due decisions without an attempt that stands, of people with nothing else that waits to be sent; how many wait.
+
+    Tranches go out in order: were a later one sent and the waiting one withdrawn, the order would have a hole.
+    """
+    due = decisions.filter(pc.equal(decisions.column("decision"), "due"))
+    standing = attempts.filter(pc.is_null(attempts.column("end"))).select(ENTITLEMENT)
+    new = due.join(standing, list(ENTITLEMENT), join_type="left anti")
+    waits = pc.is_in(new.column("participant_id"), value_set=pa.array(sorted(unsent), pa.string()))
+    return new.filter(pc.invert(waits)), int(pc.sum(waits).as_py() or 0)
+
+
+def _clear_orders(
+    house: House, connection: Connection, instructions: pa.Table, known: Mapping[str, Profile]
+) -> tuple[pa.Table, pa.Table, Counter[str]]:
+    """The instructions that can be written, their orders (orders.v1), and the others counted by reason."""
+    if not instructions.num_rows:
+        return instructions, empty("orders.v1"), Counter()
+    people = instructions.column("participant_id").to_pylist()
+    accounts, names = _unsealed(house, connection, people)
+    table = pa.table(
+        {
+            "end_to_end_id": instructions.column("end_to_end_id"),
+            "amount_idr": instructions.column("amount_idr"),
+            "channel": instructions.column("channel"),
+            "creditor_account": pa.array([accounts.get(who) for who in people], pa.string()),
+            "creditor_name": pa.array([names.get(who, "") for who in people], pa.string()),
+        }
+    )
+    fitting, refused = [], Counter[str]()
+    for channel in sorted(set(table.column("channel").to_pylist())):
+        profile = known[channel]
+        mine = table.filter(pc.equal(table.column("channel"), channel)).drop_columns(["channel"])
+        as_written = normalise_phones if profile.account_numbers == "mobile" else normalise_accounts
+        numbers = pc.fill_null(as_written(mine.column("creditor_account")), "")
+        mine = mine.set_column(mine.schema.get_field_index("creditor_account"), "creditor_account", numbers)
+        good, bad = fit(conform(mine, "orders.v1"), profile)
+        fitting.append(good)
+        refused.update(bad.column("reason").to_pylist())
+    orders = pa.concat_tables(fitting)
+    is_written = pc.is_in(
+        instructions.column("end_to_end_id"), value_set=orders.column("end_to_end_id").combine_chunks()
+    )
+    return instructions.filter(is_written), orders, refused
+
+
+def _unsealed(house: House, connection: Connection, people: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Account number and owner's name (else the participant's) of each person, of the account row that stands."""
+    standing = {row["participant_id"]: row for row in facts.highest_versions(connection).to_pylist()}
+    accounts: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for row in landing.sealed_accounts(connection, people).to_pylist():
+        who, stands = row["participant_id"], standing[row["participant_id"]]
+        if row["version"] != stands["version"]:
+            continue
+        clear = json.loads(house.keys.unseal(who, row["sealed"]))
+        if clear["account_number"] and row["account_mac"] == stands["account_mac"]:
+            accounts[who] = clear["account_number"]
+        if clear["owner_name"] and row["owner_name_mac"] == stands["owner_name_mac"]:
+            names[who] = clear["owner_name"]
+    nameless = [who for who in people if who not in names]
+    for row in landing.sealed_participants(connection, nameless).to_pylist():
+        clear = json.loads(house.keys.unseal(row["participant_id"], row["sealed"]))
+        if clear["name"]:
+            names[row["participant_id"]] = clear["name"]
+    return accounts, names
+
+
+def _write(
+    house: House, profile: Profile, batch: Batch, file: File, orders: pa.Table, cut_off: datetime, period: str
+) -> dict[str, Any]:
+    """Write one file, hold it against the official schema, read it back, re-total it, and keep its bytes."""
+    references = file.instructions.column("end_to_end_id").combine_chunks()
+    place = pc.index_in(references, value_set=orders.column("end_to_end_id").combine_chunks())
+    mine = orders.take(place)
+    header = pain001.Header(
+        format=profile.format,
+        message_id=file.message_id,
+        payment_information_id=file.payment_information_id,
+        created_at=cut_off,
+        execution_date=batch.execution_date,
+        debtor_name=_configured(house, profile.code, "debtor_name", profile.debtor_name),
+        debtor_account=_configured(house, profile.code, "debtor_account", profile.debtor_account),
+        debtor_agent=profile.agent,
+        creditor_agent=profile.agent,
+        category_purpose=profile.category_purpose,
+        remittance=REMITTANCE.format(period=period),
+    )
+    data = pain001.write(mine, header)
+    findings = validate(data, profile.format)
+    again = pain001.read_back(data)
+    expected = (file.instructions.num_rows, pc.sum(file.instructions.column("amount_idr")).as_py())
+    if (
+        findings
+        or (again.transaction_count, again.control_sum_idr) != expected
+        or not again.orders.equals(conform(mine, "orders.v1").combine_chunks())
+    ):
+        raise PromiseBroken(
+            f"{file.file_name} is not what was meant.",
+            findings[0] if findings else "It reads back otherwise.",
+            "Report it.",
+        )
+    return {
+        "file_name": file.file_name,
+        "channel": profile.code,
+        "batch": batch.batch,
+        "message_id": file.message_id,
+        "payment_information_id": file.payment_information_id,
+        "format": profile.format,
+        "transaction_count": again.transaction_count,
+        "control_sum_idr": again.control_sum_idr,
+        "sha256": house.archive.put(data),
+        "byte_count": len(data),
+        "is_companion": False,
+    }
+
+
+def _configured(house: House, bank: str, key: str, default: str) -> str:
+    return str(house.config.get("banks", {}).get(bank, {}).get(key, default))
+
+
+def _batch_row(batch: Batch, files: list[dict[str, Any]], period: str, maker: str, cut_off: datetime) -> dict[str, Any]:
+    return {
+        "batch": batch.batch,
+        "period": period,
+        "channel": batch.channel,
+        "execution_date": batch.execution_date,
+        "transaction_count": batch.transaction_count,
+        "control_sum_idr": batch.control_sum_idr,
+        "digest": batch_digest({file["file_name"]: file["sha256"] for file in files}),
+        "maker": maker,
+        "created_at": to_micros(cut_off),
+        "last_payment_date": batch.last_payment_date,
+    }
+
+
+def save(house: House, connection: Connection, made: Made, maker: str) -> None:
+    """Record batches, files and instructions, and one event a batch."""
+    store.insert(connection, store.batches, made.batches)
+    store.insert(connection, store.files, made.files)
+    store.insert(connection, store.instructions, made.instructions)
+    for batch in made.batches:
+        details = {
+            "digest": batch["digest"],
+            "count": batch["transaction_count"],
+            "sum_idr": batch["control_sum_idr"],
+            "files": {file["file_name"]: file["sha256"] for file in made.files if file["batch"] == batch["batch"]},
+            "instructions_sha256": sha256_hex("\n".join(_references(made.instructions, batch["batch"])).encode()),
+        }
+        chain.append(connection, at=house.at, actor=maker, kind="instructed", subject=batch["batch"], details=details)
+
+
+def _references(instructions: pa.Table, batch: str) -> list[str]:
+    mine = instructions.filter(pc.equal(instructions.column("batch"), batch))
+    return sorted(mine.column("end_to_end_id").to_pylist())
