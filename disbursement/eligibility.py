@@ -213,7 +213,7 @@ def training(
     count = people.num_rows
     who, known = places(people, completions)
     completions = completions.filter(pa.array(known))
-    accepted_on = dates(people, "accepted_on")
+    accepted_on = accepted_dates(people, cut_off)
     is_revoked = _is_known(completions, "revoked_at")
     is_completed = instants(completions, "completed_at") <= cut_off.instant
     is_live = is_completed & ~is_revoked
@@ -229,6 +229,12 @@ def training(
     reasons["over_balance"] = over_balance
     completion_id, done_at = _earliest(completions, who, qualifies & ~over_balance[who], count)
     return Training(reasons, is_met, completion_id, jakarta_dates(done_at))
+
+
+def accepted_dates(people: pa.Table, cut_off: CutOff) -> Dates:
+    """The dates of acceptance as they stand at the cut-off: an acceptance still to come is missing."""
+    accepted_on = dates(people, "accepted_on")
+    return np.where(accepted_on <= cut_off.date, accepted_on, np.datetime64("NaT", "D"))
 
 
 def _lacks(completions: pa.Table, trainings: pa.Table, cut_off: CutOff) -> Reasons:

@@ -147,9 +147,9 @@ def _decide_policy(facts: _Facts, policy: Policy, completions: pa.Table, trainin
     sequence = facts.instructed_count + 1
     is_complete = sequence > benefit.tranches
     training = rules.training(facts.people, completions, trainings, policy.training, at)
-    accepted_on = rules.dates(facts.people, "accepted_on")
+    accepted_on = rules.accepted_dates(facts.people, at)
     due_on = np.where(is_complete, _NAT, _due_on(facts, training.done_on, accepted_on, at))
-    not_yet_due = ~is_complete & (~(accepted_on <= at.date) | (due_on > at.date))
+    not_yet_due = ~is_complete & (np.isnat(accepted_on) | (due_on > at.date))
     last_payment_date = _last_payment_dates(facts.people, benefit)
     lacking = _asked(training.reasons, benefit, sequence)
     person = {**facts.person, "kk_limit": (facts.kk_rank > policy.kk.people_max)}
