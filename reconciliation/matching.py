@@ -5,8 +5,8 @@ neither order nor repetition of what banks send plays a part; a late file change
 what is proved is a break beside the state, never over it, and always leaves the state from which nothing is sent again.
 
     credited    a status report says ACCC; ACSC is settled on our side alone, which is `debited`
-    rejected    a status report refuses it, or its debit is reversed before any credit
-    returned    its money came back after credit, or with a return code
+    rejected    a status report refuses it and none says that it settled, or its debit is reversed before any credit
+    returned    its money came back after credit, or with a return code that does not go with a mere reversal
 """
 
 from collections.abc import Mapping
@@ -103,7 +103,9 @@ def _states(ours: Ours, reported: Reported, booked: Booked) -> Numbers:
     heard = rank >= IN_FLIGHT
     state = np.where(heard, _BY_RANK[rank], base)
     state = np.where(reported.rejected, _STATE["rejected"], state)
-    returned = ~reported.rejected & ((rank == report_side.CREDITED) | _has_return_code(booked))
+    is_return = _has_return_code(booked) & (reported.rejected_row < 0)
+    is_return &= ~_is_marked_reversal(booked) | (reported.rank >= DEBITED)
+    returned = ~reported.rejected & ((rank == report_side.CREDITED) | is_return)
     back = np.where(returned, _STATE["returned"], _STATE["rejected"])
     decided: Numbers = np.where(booked.sent_back, back, state)
     return decided
@@ -112,6 +114,11 @@ def _states(ours: Ours, reported: Reported, booked: Booked) -> Numbers:
 def _has_return_code(booked: Booked) -> Flags:
     codes = np.append(to_flags(pc.is_valid(booked.rows["return_code"])), False)
     flags: Flags = codes[booked.back_row]
+    return flags
+
+
+def _is_marked_reversal(booked: Booked) -> Flags:
+    flags: Flags = np.append(to_flags(booked.rows["is_reversal"]), False)[booked.back_row]
     return flags
 
 

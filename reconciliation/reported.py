@@ -47,11 +47,8 @@ class Reported:
     rank_rule: Numbers
     rejected_row: Numbers
     rejected_rule: Numbers
-    rejected_at: Numbers
-    settled_named_at: Numbers
-    settled_at: Numbers
-    credited_named: Flags
-    credited: Flags
+    settled: Flags
+    settled_by_agreement: Flags
     answered: Flags
 
     @property
@@ -61,17 +58,18 @@ class Reported:
 
     @property
     def contradicted(self) -> Flags:
-        """Rejected by one report; credited by any, or settled by a later one. A shared word yields to a named one."""
-        by_name = self.rejected_rule == TRANSACTION
-        settled_at = np.where(by_name, self.settled_named_at, np.maximum(self.settled_named_at, self.settled_at))
-        credited = np.where(by_name, self.credited_named, self.credited_named | self.credited)
-        return (self.rejected_row >= 0) & (credited | (settled_at >= self.rejected_at))
+        """Rejected by one report and settled by another, whichever came first: nothing says yet where the money is.
+
+        What is settled by agreement alone, because a report did not name it, yields to a rejection by name.
+        """
+        shared = self.settled_by_agreement & (self.rejected_rule != TRANSACTION)
+        both: Flags = (self.rejected_row >= 0) & (self.settled | shared)
+        return both
 
 
 class _Said(NamedTuple):
     """What one report says of one file: at its upper levels, and of the transactions that it names."""
 
-    received: int
     file: int
     covering: int
     covering_row: int
@@ -104,15 +102,13 @@ def _nothing(count: int, rows: pa.Table) -> Reported:
         return np.zeros(count, dtype=bool)
 
     zero = np.zeros(count, dtype=np.int64)
-    return Reported(
-        rows, zero, none(), zero.copy(), none(), zero.copy(), none(), none(), none(), false(), false(), false()
-    )
+    return Reported(rows, zero, none(), zero.copy(), none(), zero.copy(), false(), false(), false())
 
 
 def _apply(reported: Reported, ours: Ours, said: _Said, meaning: Numbers, mode: str, findings: Findings) -> None:
     """Add one report's words about one file to what earlier reports said."""
     assert mode in RESPONSE_MODES, f"a response mode, not {mode}"
-    _note(reported, said.positions, meaning[said.rows], said.rows, TRANSACTION, said.received)
+    _note(reported, said.positions, meaning[said.rows], said.rows, TRANSACTION)
     members = ours.members(said.file)
     unnamed = members[~np.isin(members, said.positions)] if len(said.positions) else members
     names_some = len(said.positions) > 0
@@ -127,10 +123,10 @@ def _apply(reported: Reported, ours: Ours, said: _Said, meaning: Numbers, mode: 
         return
     row = said.covering_row if said.covering_row >= 0 else int(said.rows[0])
     count = len(unnamed)
-    _note(reported, unnamed, np.full(count, covering), np.full(count, row), rule, said.received)
+    _note(reported, unnamed, np.full(count, covering), np.full(count, row), rule)
 
 
-def _note(reported: Reported, at: Numbers, meaning: Numbers, row: Numbers, rule: int, received: int) -> None:
+def _note(reported: Reported, at: Numbers, meaning: Numbers, row: Numbers, rule: int) -> None:
     """Each instruction is named once at most in `at`."""
     reported.answered[at[meaning != SILENT]] = True
     positive = meaning != REJECTED
@@ -138,16 +134,9 @@ def _note(reported: Reported, at: Numbers, meaning: Numbers, row: Numbers, rule:
     reported.rank[at[better]] = meaning[better]
     reported.rank_row[at[better]] = row[better]
     reported.rank_rule[at[better]] = rule
-    settled = at[positive & (meaning >= DEBITED)]
-    credited = at[meaning == CREDITED]
-    if rule == TRANSACTION:
-        reported.settled_named_at[settled] = received
-        reported.credited_named[credited] = True
-    else:
-        reported.settled_at[settled] = received
-        reported.credited[credited] = True
+    settled = reported.settled_by_agreement if rule == AGREEMENT else reported.settled
+    settled[at[positive & (meaning >= DEBITED)]] = True
     refused = at[~positive]
-    reported.rejected_at[refused] = received
     replace = (reported.rejected_row[refused] < 0) | (
         (rule == TRANSACTION) & (reported.rejected_rule[refused] != TRANSACTION)
     )
@@ -384,8 +373,5 @@ class _Reader:
                     self._add("contradiction", first, "levels that agree", found, "levels")
                 covering, covering_row, rule = int(self.meaning[first]), first, level
                 is_part = statuses[0] == "PART"
-        first_row = int(rows[0])
-        return _Said(
-            int(self.received[first_row]), int(self.file[first_row]), covering, covering_row, rule, is_part, named,
-            self.position[named],
-        )  # fmt: skip
+        file_at = int(self.file[int(rows[0])])
+        return _Said(file_at, covering, covering_row, rule, is_part, named, self.position[named])

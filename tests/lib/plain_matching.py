@@ -29,14 +29,14 @@ def plain_states(world: World) -> dict[str, str]:
 
 def _state(world: World, sent: Row, files: dict[str, Row], rejected: dict[str, bool]) -> str:
     claims = _claims(world, sent, files)
-    rank = max((rank for _, _, rank in claims if rank != 5), default=0)
+    rank = max((rank for _, rank in claims if rank != 5), default=0)
     if _is_debited(world, sent, files, rejected):
         rank = max(rank, 3)
     back = _sent_back(world, sent, files, rejected)
     if back is not None:
         if rejected[sent["end_to_end_id"]]:
             return "rejected"
-        return "returned" if rank == 4 or back["return_code"] else "rejected"
+        return _way_back(back, [rank for _, rank in claims], rank)
     if rejected[sent["end_to_end_id"]]:
         return "rejected"
     if rank == 0 and files[sent["file_name"]]["state"] == "unknown":
@@ -44,25 +44,36 @@ def _state(world: World, sent: Row, files: dict[str, Row], rejected: dict[str, b
     return STATES[rank]
 
 
+def _way_back(back: Row, reported: list[int], rank: int) -> str:
+    if rank == 4:
+        return "returned"
+    if back["return_code"] is None or 5 in reported:
+        return "rejected"
+    return "rejected" if back["is_reversal"] and 3 not in reported else "returned"
+
+
 # --- reports ----------------------------------------------------------------------------------------------------------
 
 
-def _claims(world: World, sent: Row, files: dict[str, Row]) -> list[tuple[int, bool, int]]:
-    """(received, named, rank) of each report that says something of the instruction; a rejection is rank 5."""
+def _claims(world: World, sent: Row, files: dict[str, Row]) -> list[tuple[str, int]]:
+    """(how, rank) of each report that says something of the instruction; a rejection is rank 5.
+
+    How: by its `name`, with its `file`, or by `agreement` because it is not named.
+    """
     file = files[sent["file_name"]]
-    reports: dict[tuple[int, str], list[Row]] = defaultdict(list)
+    reports: dict[str, list[Row]] = defaultdict(list)
     for row in world.responses:
         if (
             row["bank"] == file["channel"]
             and row.get("message_id") == file["message_id"]
             and _is_usable(world, row, file)
         ):
-            reports[row["received"], row["evidence"]].append(row)
+            reports[row["evidence"]].append(row)
     claims = []
-    for (received, _), rows in reports.items():
-        rank, named = _said(rows, sent, world.modes[file["channel"]])
+    for rows in reports.values():
+        rank, how = _said(rows, sent, world.modes[file["channel"]])
         if rank:
-            claims.append((received, named, rank))
+            claims.append((how, rank))
     return claims
 
 
@@ -80,47 +91,40 @@ def _is_usable(world: World, row: Row, file: Row) -> bool:
     return status in RANK or status == "RJCT"
 
 
-def _said(rows: list[Row], sent: Row, mode: str) -> tuple[int, bool]:
-    """What one report says of the instruction, and whether by name."""
+def _said(rows: list[Row], sent: Row, mode: str) -> tuple[int, str]:
+    """What one report says of the instruction, and how."""
     answers: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row["level"] == "transaction":
             answers[row["end_to_end_id"]].add(row["status"])
     clear = {e: statuses.pop() for e, statuses in answers.items() if len(statuses) == 1}
     if sent["end_to_end_id"] in clear:
-        return _rank(clear[sent["end_to_end_id"]]), True
+        return _rank(clear[sent["end_to_end_id"]]), "name"
     upper = None
     for level in ("file", "batch"):
         for row in rows:
             if row["level"] == level:
                 upper = row["status"]
     if upper == "RJCT":
-        return 5, False
+        return 5, "file"
     if clear or upper == "PART":
         if mode != "exceptions_only":
-            return 0, False
-        return (2 if upper in (None, "PART") else _rank(upper)), False
-    return (_rank(upper) if upper else 0), False
+            return 0, ""
+        return (2 if upper in (None, "PART") else _rank(upper)), "agreement"
+    return (_rank(upper) if upper else 0), "file"
 
 
 def _rank(status: str) -> int:
     return 5 if status == "RJCT" else RANK[status]
 
 
-def _is_rejected(claims: list[tuple[int, bool, int]]) -> bool:
-    """Rejected, and nothing says that it was credited, or settled later. A word about the file yields to one by name."""
-    refusals = [(received, named) for received, named, rank in claims if rank == 5]
-    if not refusals:
-        return False
-    by_name = any(named for _, named in refusals)
-    last = max(received for received, _ in refusals)
-    for received, named, rank in claims:
-        if named or not by_name:
-            if rank == 4:
-                return False
-            if rank == 3 and received >= last:
-                return False
-    return True
+def _is_rejected(claims: list[tuple[str, int]]) -> bool:
+    """Rejected, and nothing says that it settled, but for an agreed silence where the rejection is by name."""
+    refused = {how for how, rank in claims if rank == 5}
+    settled = {how for how, rank in claims if rank in (3, 4)}
+    if "name" in refused:
+        settled -= {"agreement"}
+    return bool(refused) and not settled
 
 
 # --- statements -------------------------------------------------------------------------------------------------------

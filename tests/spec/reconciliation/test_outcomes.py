@@ -110,19 +110,23 @@ def test_a_payment_credited_and_then_rejected_stays_credited_and_is_a_contradict
     assert breaks(made.matched()) == [("contradiction", "E1")]
 
 
-def test_a_payment_settled_on_our_side_and_then_rejected_is_rejected() -> None:
+@pytest.mark.parametrize("order", [("ACSC", "RJCT AC04"), ("RJCT AC04", "ACSC")])
+def test_a_payment_both_settled_and_rejected_is_not_sent_again_until_its_money_is_back(order: tuple[str, str]) -> None:
     made = world()
-    made.report("F1", {"E1": "ACSC"})
-    made.report("F1", {"E1": "RJCT AC04"})
-    assert states(made.matched())["E1"] == "rejected"
-
-
-def test_a_payment_rejected_and_then_settled_is_not_sent_again() -> None:
-    made = world()
-    made.report("F1", {"E1": "RJCT AC04"})
-    made.report("F1", {"E1": "ACSC"})
+    for status in order:
+        made.report("F1", {"E1": status})
     assert states(made.matched())["E1"] == "debited"
     assert breaks(made.matched()) == [("contradiction", "E1")]
+    made.statement(1, [debit_of("F1", 3 * TRANCHE), reversal_of("E1", return_code="AC04")])
+    assert states(made.matched())["E1"] == "rejected"
+    assert breaks(made.matched()) == []
+
+
+def test_what_was_settled_by_agreement_alone_yields_to_a_rejection_by_name() -> None:
+    made = world(mode="exceptions_only")
+    made.report("F1", {"E2": "RJCT AC04"}, group="ACSC")
+    made.report("F1", {"E1": "RJCT AC01"}, group="PART")
+    assert states(made.matched()) == {"E1": "rejected", "E2": "rejected", "E3": "debited"}
 
 
 def test_two_statuses_for_one_payment_in_one_report_count_for_nothing() -> None:
@@ -319,10 +323,12 @@ def test_a_reversal_after_a_rejection_is_a_rejection_with_the_report_s_reason() 
     assert breaks(matched) == []
 
 
-def test_a_reversal_before_any_credit_is_a_rejection_even_without_a_report() -> None:
+@pytest.mark.parametrize("code", [None, "AC04"])
+def test_a_reversal_before_any_credit_is_a_rejection_even_without_a_report(code: str | None) -> None:
     made = world()
-    made.statement(1, [debit_of("F1", 3 * TRANCHE), reversal_of("E2")])
+    made.statement(1, [debit_of("F1", 3 * TRANCHE), reversal_of("E2", return_code=code)])
     assert states(made.matched()) == {"E1": "debited", "E2": "rejected", "E3": "debited"}
+    assert made.matched().matches.to_pylist()[1]["reason_code"] == code
 
 
 @pytest.mark.parametrize(("status", "code"), [("ACCC", None), ("ACCC", "AC04"), ("ACSC", "AC04")])
@@ -383,7 +389,7 @@ def test_a_reversal_explains_two_reports_that_contradict_each_other() -> None:
     made = world()
     made.report("F1", {"E1": "ACCC"})
     made.report("F1", {"E1": "RJCT AC04"})
-    made.statement(1, [debit_of("F1", 3 * TRANCHE), reversal_of("E1", return_code="AC04")])
+    made.statement(1, [debit_of("F1", 3 * TRANCHE), reversal_of("E1")])
     assert states(made.matched())["E1"] == "returned"
     assert breaks(made.matched()) == []
 
