@@ -32,12 +32,12 @@ from treasury.desk import manners
 )
 def close() -> None:
     @task
-    def report(**context: Any) -> dict[str, Any]:
+    def report(**context: Any) -> None:
         from reconciliation import steps
 
         period = manners.period_of(context)
-        home = manners.house()
-        return steps.report(home, period, home.path / "reports" / period)
+        house = manners.house()
+        manners.note(steps.report(house, period, house.path / "reports" / period))
 
     report()
 

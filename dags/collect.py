@@ -46,7 +46,9 @@ def collect() -> None:
     def fetch(bank: str) -> list[str]:
         from reconciliation import steps
 
-        return list(steps.collect(manners.house(), bank)["periods"])
+        taken = steps.collect(manners.house(), bank)
+        manners.note(taken)
+        return list(taken["periods"])
 
     @task(outlets=[manners.RESPONSES], trigger_rule="one_success")
     def announce(touched: list[list[str] | None], outlet_events: Any = None) -> None:

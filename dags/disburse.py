@@ -9,11 +9,10 @@ meminta persetujuan orang kedua untuk setiap kelompok, lalu mengirim. Yang sudah
 - Bank tidak terjangkau: dicoba lagi sendiri. Pengiriman yang terputus menjadi `unknown` dan tidak pernah dikirim buta.
 
 ---
-**Disburse.** Every banking day at 03:00 Jakarta time: decides who is due, makes instructions and bank files, asks a second
-person about each batch, then sends. What has become due and nothing else.
+**Disburse.** Every banking day at 03:00 Jakarta time: decides who is due, makes bank files, asks a second person
+about each batch, then sends. What has become due and nothing else.
 
-- **To release:** *Required Actions*; read count, sum and digest; *Approve* or *Reject*. Only a configured checker can
-  answer, and nobody releases a batch of their own making.
+- **To release:** *Required Actions*, *Approve* or *Reject*. Only a configured checker can, never the batch's maker.
 - Marking a task a success **releases nothing**: the sender believes the ledger alone.
 - Rejected: the batch is withdrawn and its entitlements are free; run again once it is put right.
 - A bank out of reach is tried again. An upload that broke off becomes `unknown` and is never sent blind.
@@ -43,22 +42,27 @@ from treasury.desk.release import ReleaseOperator, send_released
 )
 def disburse() -> None:
     @task(inlets=[manners.COMPLETIONS], max_active_tis_per_dag=1)
-    def entitle(**context: Any) -> dict[str, Any]:
+    def entitle(**context: Any) -> str:
         from disbursement import steps
 
-        return steps.entitle(manners.house(), manners.period_of(context), None)
+        manners.skip_unless_banking_day(context)
+        decided = steps.entitle(manners.house(), manners.period_of(context))
+        manners.note(decided)
+        return str(decided["run_id"])
 
     @task(max_active_tis_per_dag=1)
     def instruct(**context: Any) -> list[str]:
         from disbursement import steps
 
-        maker = context["dag_run"].triggering_user_name or manners.SYSTEM_MAKER
-        made = steps.instruct(manners.house(), manners.period_of(context), maker, manners.execution_date_of(context))
+        house = manners.house()
+        maker = context["dag_run"].triggering_user_name or house.actor
+        made = steps.instruct(house, manners.period_of(context), maker, manners.execution_date_of(context))
+        manners.note(made)
         return list(made["batches"])
 
-    @task
-    def submit(batch: str) -> dict[str, Any]:
-        return send_released(batch)
+    @task(max_active_tis_per_dag=1)
+    def submit(batch: str) -> None:
+        manners.note(send_released(batch))
 
     @task_group
     def channel(batch: str) -> None:

@@ -48,15 +48,16 @@ from treasury.desk import manners
 )
 def intake() -> None:
     @task(outlets=[manners.COMPLETIONS])
-    def take(outlet_events: Any = None, **context: Any) -> dict[str, Any]:
+    def take(outlet_events: Any = None, **context: Any) -> str:
         from disbursement import steps
 
         source = context["params"]["source"] or conf.get("salur", "source", fallback=None)
         if source is None:
             raise AirflowSkipException("no source is configured: nothing to take")
         taken = steps.intake(manners.house(), source)
+        manners.note(taken)
         outlet_events[manners.COMPLETIONS].add_partitions(manners.period_of(context))
-        return taken
+        return str(taken["drop_id"])
 
     take()
 

@@ -36,13 +36,12 @@ from treasury.desk import manners
 )
 def reconcile() -> None:
     @task(outlets=[manners.PROOFS])
-    def prove(outlet_events: Any = None, **context: Any) -> dict[str, Any]:
+    def prove(outlet_events: Any = None, **context: Any) -> None:
         from reconciliation import steps
 
         period = manners.period_of(context)
-        proved = steps.reconcile(manners.house(), period)
+        manners.note(steps.reconcile(manners.house(), period))
         outlet_events[manners.PROOFS].add_partitions(period)
-        return proved
 
     prove()
 

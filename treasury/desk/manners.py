@@ -1,5 +1,6 @@
 """What every DAG of the house shares: its assets, when it tries again, whom it alerts, and which month a run is about."""
 
+import json
 import logging
 import os
 import re
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import (
     Asset,
@@ -20,7 +22,7 @@ from airflow.sdk import (
     SyncCallback,
     conf,
 )
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from schemas.errors import TryLater
 from treasury.desk.plugin import RunStart
@@ -30,10 +32,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SYSTEM_MAKER = "salur"
 PERIOD_PATTERN = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 TIMEZONE = "Asia/Jakarta"
 START_DATE = datetime(2020, 1, 1, tzinfo=UTC)
+
+ANSWER_WITHIN = timedelta(hours=conf.getfloat("salur", "answer_hours", fallback=24.0))
+"""How long a bank may stay silent about a file before somebody is told. Every profile of ours allows a day."""
+POKE_SECONDS = conf.getfloat("salur", "poke_seconds", fallback=900.0)
+"""How often a waiting task looks again; the banks themselves are asked every quarter of an hour."""
 
 # The month is the partition of each of them.
 COMPLETIONS = Asset(name="completions", uri="salur://ledger/completions", group="salur")
@@ -113,6 +119,20 @@ def execution_date_of(context: Mapping[str, Any]) -> date | None:
     return date.fromisoformat(asked) if asked else None
 
 
+def skip_unless_banking_day(context: Mapping[str, Any]) -> None:
+    """Skip a scheduled run on a day on which none of the channels moves money. A run by hand always goes on.
+
+    Errors: AirflowSkipException; CalendarMissing for a year whose holidays nobody has entered.
+    """
+    from banks.calendars import is_banking_day
+    from banks.profiles import profiles
+
+    run = context["dag_run"]
+    day = run.run_after.astimezone(ZoneInfo(TIMEZONE)).date()
+    if run.run_type == "scheduled" and not any(is_banking_day(each.calendar, day) for each in profiles().values()):
+        raise AirflowSkipException(f"{day} is no banking day")
+
+
 def house() -> "House":
     """The home that SALUR_HOME names, at the present moment: the one place where a DAG meets the clock."""
     from treasury.house import open_house  # late: a DAG file must load in no time, and ask nothing of the home
@@ -124,6 +144,20 @@ def house() -> "House":
 def bank_codes() -> list[str]:
     """The channels that the home has a bank profile for."""
     return sorted(house().config.get("banks", {}))
+
+
+def note(result: Mapping[str, Any]) -> None:
+    """Write what a step says of itself, counts and identifiers, to the task's log: the place for it, instead of XCom."""
+    log.info("%s", json.dumps(result, ensure_ascii=False, default=str))
+
+
+def unanswered(period: str, bank: str) -> list[str]:
+    """Names of a month's files that a bank was sent, or may have been sent, and has said nothing about."""
+    from ledger import queries
+
+    with house().store.reading() as connection:
+        rows = queries.file_rows(connection, period=period).to_pylist()
+    return [row["file_name"] for row in rows if row["channel"] == bank and row["state"] in ("submitted", "unknown")]
 
 
 def overdue(message: str, **context: Any) -> None:

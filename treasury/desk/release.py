@@ -137,4 +137,4 @@ def send_released(batch: str) -> dict[str, Any]:
         raise AirflowSkipException(f"batch {batch} was rejected and withdrawn")
     if row["state"] == "drafted":
         raise PersonNeeded(f"batch {batch} is not released", "the ledger holds no consent", "clear the release task")
-    return steps.submit(house(), str(row["channel"]), None)
+    return steps.submit(house(), str(row["channel"]))

@@ -18,7 +18,7 @@ USERS = "maker:op,checker:op,auditor:viewer,admin:admin"
 """Who can log in, and as what. Only `checker` may release; `auditor` may look at everything and touch nothing."""
 CHECKERS = "checker"
 START_SECONDS_MAX = 300.0
-STOP_SECONDS_MAX = 20.0
+STOP_SECONDS_MAX = 10.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -53,6 +53,7 @@ def airflow_environment(folder: Path, home: Path, port: int, log_ports: tuple[in
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "SALUR__CHECKERS": CHECKERS,
         "SALUR__REHEARSAL": "True",
+        "SALUR__POKE_SECONDS": "15",
     }
     return {
         **inherited,
@@ -123,7 +124,7 @@ def start(folder: Path, home: Path) -> Standalone:
 def stop_group(leader: int) -> None:
     """End what a leader started in its session, itself too, also when it has died before: asked first, then made to."""
     family = [process for process in psutil.process_iter() if _session(process.pid) == leader]
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+    for sign in (signal.SIGTERM, signal.SIGKILL):
         for process in family:
             _signal(process, sign)
         _, family = psutil.wait_procs(family, timeout=STOP_SECONDS_MAX)
