@@ -79,7 +79,7 @@ def funnel(facts: CycleFacts) -> list[Line]:
     """From participants to money on their accounts; each line holds what reached that stage or a later one."""
     decided, states = sums_by(facts.decided, "decision"), sums_by(facts.paid, "state")
     reissued = sums_by(facts.paid, "is_reissue").get(True, NOTHING)
-    people = Sum(total(decided.values()).people, 0)
+    people = Sum(max((each.people for each in sums_by(facts.decided, "benefit").values()), default=0), 0)
     sent = _pick(states, OUTCOMES)
     lines = [
         Line("people", Text("Peserta diputuskan", "Participants decided"), people),
@@ -322,8 +322,8 @@ class Break:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still waits for evidence or a person."""
-        return bool(self.row["state"] == "open")
+        """Whether it still waits for evidence, or for a resolution that a second person approves."""
+        return bool(self.row["state"] == "open" and self.row["case_state"] != "approved")
 
 
 def breaks(facts: CycleFacts) -> list[Break]:

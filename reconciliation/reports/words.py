@@ -184,7 +184,40 @@ SEVERITIES = {
 INBOUND_KINDS = {
     "status_report": Text("laporan status", "status report"),
     "statement": Text("rekening koran", "statement"),
-    "notification": Text("pemberitahuan mutasi", "debit/credit notification"),
+    "untold": Text("tidak dikenali", "not told"),
+}
+INBOUND_STATES = {
+    "taken": Text("diterima", "taken"),
+    "repeated": Text("sudah pernah diterima", "received before"),
+    "quarantined": Text("dikarantina", "quarantined"),
+}
+CASE_STATES = {
+    "open": Text("belum ada pemilik", "no owner yet"),
+    "assigned": Text("dikerjakan", "in work"),
+    "proposed": Text("menunggu orang kedua", "waits for a second person"),
+    "approved": Text("disetujui dua orang", "approved by two people"),
+    "closed": Text("tidak ditemukan lagi", "no longer found"),
+}
+ACTS = {
+    "hold": Text("menahan peserta", "hold"),
+    "unhold": Text("mengakhiri penahanan", "end of hold"),
+    "stop": Text("menghentikan pengiriman", "stop"),
+    "resume": Text("melanjutkan pengiriman", "resume"),
+    "assign": Text("menugaskan kasus", "assign a case"),
+    "comment": Text("mencatat pada kasus", "comment on a case"),
+    "resolve": Text("mengusulkan penyelesaian", "propose a resolution"),
+    "approve": Text("menyetujui penyelesaian", "approve a resolution"),
+    "refuse": Text("menolak penyelesaian", "refuse a resolution"),
+    "close": Text("menutup kasus", "close a case"),
+    "reopen": Text("membuka kembali kasus", "reopen a case"),
+}
+STEPS = {
+    "intake": Text("penerimaan data", "intake"),
+    "entitle": Text("keputusan", "entitlement"),
+    "instruct": Text("instruksi", "instruction"),
+    "collect": Text("pengambilan jawaban", "collection"),
+    "receive": Text("penerimaan berkas", "file carried by hand"),
+    "reconcile": Text("rekonsiliasi", "reconciliation"),
 }
 ACTIONS = {
     "stop": Text("menghentikan langkah", "stops the step"),

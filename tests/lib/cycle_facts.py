@@ -149,7 +149,7 @@ def _listed() -> dict[str, list[dict[str, Any]]]:
             {
                 "break_id": _sha(k + b)[:16], "kind": k, "bank": b, "file_name": f, "expected": e, "found": g,
                 "amount_idr": a, "state": "open", "first_at": AT - timedelta(days=d), "owner": o,
-                "last_act": "assign" if o else None,
+                "case_state": "assigned" if o else "open",
             }
             for k, b, _, f, e, g, a, d, o in breaks
         ],

@@ -1,0 +1,188 @@
+"""From the ledger to `CycleFacts`: everything that a cycle's report says, read once and counted."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger import audit, queries, store
+from ledger.house import House
+from ledger.instants import from_micros, jakarta_date
+from reconciliation.exceptions import MACHINE, case_of
+from reconciliation.reports.facts import CycleFacts, schema, table
+from reconciliation.reports.answers import sides_of
+
+_ABOUT = ("wave", "province", "occupation")
+
+
+def gather(house: House, period: str, evidence: Mapping[str, pa.Table]) -> CycleFacts:
+    """The facts of a period as the ledger has them, as at `house.at`.
+
+    `evidence` is what banks have said so far: `responses`, `statements` and `entries`, their v1 with bank and evidence.
+    """
+    with house.store.reading() as connection:
+        count, head = audit.head(connection)
+        run = queries.last_entitlement_run(connection, period)
+        cut_off = from_micros(run["cut_off"]) if run else None
+        decisions = queries.decisions_in_force(connection, house.archive, period)
+        instructed = _with_people(queries.instruction_rows(connection, period=period), decisions)
+        files = queries.file_rows(connection, period=period)
+        batches = queries.batches(house.store, period)
+        return CycleFacts(
+            period=period,
+            at=house.at,
+            cut_off=cut_off,
+            event_count=count,
+            chain_head=head,
+            shared_accounts=audit.shared_accounts(connection, period),
+            decided=_counted("decided", decisions),
+            paid=_counted("paid", instructed),
+            standing=_conform("standing", audit.standing(connection)),
+            sides=_counted("sides", sides_of(instructed, files, evidence["responses"], evidence["entries"])),
+            totals=_totals(instructed, files, batches),
+            decisions_people=_conform("decisions_people", audit.decisions_people(connection)),
+            funds=_conform("funds", queries.whole(connection, "funds").sort_by("reference")),
+            proofs=_conform("proofs", queries.proofs_in_force(connection, period)),
+            breaks=_breaks(connection, period),
+            ended=_ended(connection, instructed),
+            batches=table("batches", [_only("batches", row) for row in batches]),
+            consents=_conform("consents", _of_batches(audit.consents(connection), batches)),
+            acts=_conform("acts", _by_people(audit.acts(connection))),
+            drops=_conform("drops", queries.whole(connection, "drops").sort_by("taken_at")),
+            drop_files=_drop_files(connection),
+            policies=_policies(connection, run, decisions),
+            blocklist=_conform("blocklist", audit.blocklist(connection, jakarta_date(cut_off or house.at))),
+            runs=_runs(connection, period),
+            checks=_conform("checks", audit.last_checks(connection, period)),
+            quarantine=_conform("quarantine", audit.quarantined(connection)),
+            files=_conform("files", files),
+            inbound=_conform("inbound", queries.inbound(connection)),
+            balances=_balances(evidence["statements"]),
+        )
+
+
+def _conform(name: str, rows: pa.Table) -> pa.Table:
+    return rows.select(schema(name).names).cast(schema(name))
+
+
+def _only(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {column: row.get(column) for column in schema(name).names}
+
+
+def _counted(name: str, rows: pa.Table) -> pa.Table:
+    """Rows counted by every column of the table `name` but the two figures, in a fixed order."""
+    keys = [column for column in schema(name).names if column not in ("people", "amount_idr")]
+    grouped = rows.group_by(keys).aggregate([("amount_idr", "sum"), ([], "count_all")])
+    renamed = grouped.rename_columns(
+        ["amount_idr" if c == "amount_idr_sum" else "people" if c == "count_all" else c for c in grouped.column_names]
+    )
+    return _conform(name, renamed.sort_by([(key, "ascending") for key in keys]))
+
+
+def _with_people(instructed: pa.Table, decisions: pa.Table) -> pa.Table:
+    """Instructions with wave, province and occupation of their participant, from the period's decisions."""
+    people = decisions.select(["participant_id", *_ABOUT]).group_by(["participant_id", *_ABOUT]).aggregate([])
+    joined = instructed.join(people, "participant_id", join_type="left outer")
+    return joined.append_column("is_reissue", pc.greater(joined["attempt"], 1)).sort_by("end_to_end_id")
+
+
+def _totals(instructed: pa.Table, files: pa.Table, batches: list[dict[str, Any]]) -> pa.Table:
+    """What batches and file headers state, and what the instructions of the files sum to, by channel."""
+    own = files.filter(pc.invert(files["is_companion"])).to_pylist()
+    stated = [("batches", row) for row in batches] + [("file_headers", row) for row in own]
+    rows = [
+        {
+            "stage": stage,
+            "channel": row["channel"],
+            "people": row["transaction_count"],
+            "amount_idr": row["control_sum_idr"],
+        }
+        for stage, row in stated
+    ]
+    details = instructed.group_by("channel").aggregate([("amount_idr", "sum"), ([], "count_all")]).sort_by("channel")
+    rows += [
+        {
+            "stage": "file_details",
+            "channel": row["channel"],
+            "people": row["count_all"],
+            "amount_idr": row["amount_idr_sum"],
+        }
+        for row in details.to_pylist()
+    ]
+    return table("totals", rows)
+
+
+def _breaks(connection: store.Connection, period: str) -> pa.Table:
+    """Breaks in force with the time at which each was first found, and where its case stands."""
+    first, acts = audit.breaks_first_seen(connection), audit.case_acts(connection)
+    rows = []
+    for row in queries.breaks_in_force(connection, period).to_pylist():
+        case = case_of(row["break_id"], acts.get(row["break_id"], []))
+        more = {
+            "first_at": from_micros(first[row["break_id"]]),
+            "owner": case.owner,
+            "case_state": case.state,
+        }
+        rows.append(_only("breaks", row | more))
+    return table("breaks", rows)
+
+
+def _ended(connection: store.Connection, instructed: pa.Table) -> pa.Table:
+    """Payments of the period that were refused or sent back, with where the attempt after each stands."""
+    ended = instructed.filter(pc.is_in(instructed["state"], pa.array(["rejected", "returned"])))
+    keys = ["participant_id", "benefit", "sequence", "attempt"]
+    joined = ended.join(audit.next_attempts(connection), keys, join_type="left outer")
+    return _conform("ended", joined).sort_by([("channel", "ascending"), ("end_to_end_id", "ascending")])
+
+
+def _of_batches(consents: pa.Table, batches: list[dict[str, Any]]) -> pa.Table:
+    mine = pa.array([row["batch"] for row in batches], pa.string())
+    return consents.filter(pc.and_(pc.equal(consents["purpose"], "release"), pc.is_in(consents["subject"], mine)))
+
+
+def _by_people(acts: pa.Table) -> pa.Table:
+    return acts.filter(pc.not_equal(acts["person"], MACHINE))
+
+
+def _drop_files(connection: store.Connection) -> pa.Table:
+    rows = [
+        {"drop_id": subject, "file_name": name, "sha256": sha256}
+        for subject, details in audit.event_details(connection, "drop_taken")
+        for name, sha256 in sorted(json.loads(details).get("files", {}).items())
+    ]
+    return table("drop_files", rows)
+
+
+def _policies(connection: store.Connection, run: dict[str, Any] | None, decisions: pa.Table) -> pa.Table:
+    """The policies that the decisions in force were taken by, with the digest that the run recorded."""
+    recorded: dict[str, str] = {}
+    for subject, details in audit.event_details(connection, "entitled"):
+        if run and subject == run["run_id"]:
+            recorded = json.loads(details).get("policies", {})
+    used = {name for name in pc.unique(decisions["policy"]).to_pylist() if name}
+    return table("policies", [{"policy": name, "sha256": recorded[name]} for name in sorted(recorded.keys() & used)])
+
+
+def _runs(connection: store.Connection, period: str) -> pa.Table:
+    parts = []
+    for step, runs in (("entitle", store.entitlement_runs), ("reconcile", store.reconciliation_runs)):
+        for row in queries.runs_of(connection, runs, period).to_pylist():
+            parts.append(_only("runs", row | {"step": step}))
+    return table("runs", parts)
+
+
+def _balances(statements: pa.Table) -> pa.Table:
+    """The latest statement of each account, by its last day and number."""
+    latest: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in statements.to_pylist():
+        key = (row["bank"], row["account"] or "")
+        held = latest.get(key)
+        if row["closing_idr"] is not None and (held is None or _day(row) > _day(held)):
+            latest[key] = row
+    return table("balances", [_only("balances", row) for _, row in sorted(latest.items())])
+
+
+def _day(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    return (row["to_date"].isoformat() if row["to_date"] else "", row["sequence_number"] or 0, row["statement_id"])
