@@ -18,7 +18,6 @@ about each batch, then sends. What has become due and nothing else.
 - A bank out of reach is tried again. An upload that broke off becomes `unknown` and is never sent blind.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import dag, task, task_group
@@ -37,7 +36,7 @@ from treasury.desk.release import ReleaseOperator, send_released
     default_args=manners.DEFAULT_ARGS,
     tags=["salur", "disbursement"],
     doc_md=__doc__,
-    deadline=manners.alert_after(timedelta(hours=20), "disburse: a release is unanswered or a bank takes nothing"),
+    deadline=manners.alert_after(manners.RELEASE_WITHIN, "disburse: a release is unanswered or a bank takes nothing"),
     params={"period": manners.period_param(), "execution_date": manners.date_param()},
 )
 def disburse() -> None:

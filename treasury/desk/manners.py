@@ -38,6 +38,8 @@ START_DATE = datetime(2020, 1, 1, tzinfo=UTC)
 
 ANSWER_WITHIN = timedelta(hours=conf.getfloat("salur", "answer_hours", fallback=24.0))
 """How long a bank may stay silent about a file before somebody is told. Every profile of ours allows a day."""
+RELEASE_WITHIN = timedelta(hours=20)
+"""How long a disbursement may wait for its release and its uploads: the next one is made after a day."""
 POKE_SECONDS = conf.getfloat("salur", "poke_seconds", fallback=900.0)
 """How often a waiting task looks again; the banks themselves are asked every quarter of an hour."""
 
