@@ -32,7 +32,7 @@ NO_REFERENCE = ("NOTPROVIDED", "NONREF", "")
 class Booked:
     """By position of the instruction; rows are positions in `rows`, -1 for none.
 
-    `whole_debit` is set by file: how it was debited (a position in RULES). `placed` has one row a booked row: bank,
+    `in_dispute` is set by file: debits bear its reference and none is for what it should be. `placed` has one row a booked row: bank,
     evidence, statement_id, entry_number, detail_number, direction, amount_idr, place, file_name.
     """
 
@@ -40,7 +40,7 @@ class Booked:
     debit_row: Numbers
     debit_rule: Numbers
     back_row: Numbers
-    whole_debit: Numbers
+    in_dispute: Flags
     placed: pa.Table
 
     @property
@@ -86,7 +86,8 @@ class _Reader:
         self.debit_row = np.full(count, -1, dtype=np.int64)
         self.debit_rule = np.zeros(count, dtype=np.int64)
         self.back_row = np.full(count, -1, dtype=np.int64)
-        self.whole_debit = np.zeros(len(ours.files), dtype=np.int64)
+        self.whole_debit = np.zeros(len(ours.files), dtype=bool)
+        self.in_dispute = np.zeros(len(ours.files), dtype=bool)
         self.counted = self.amount.copy()
 
     def _files(self) -> Numbers:
@@ -225,11 +226,12 @@ class _Reader:
                 self._break_group("duplicate", group, amounts[index], "debited once", f"again {amounts[index]}", True)
             else:
                 self._break_group("amount_differs", group, amounts[index], control_sum, amounts[index], len(groups) > 1)
+        self.in_dispute[file] = not chosen
         if chosen:
             row = int(groups[chosen[0]][0])
             self._tell_debited_twice(debited[self.debit_row[debited] >= 0])
             self.debit_row[debited], self.debit_rule[debited] = row, rule
-            self.whole_debit[file] = rule
+            self.whole_debit[file] = True
             self._tell_count(file, groups, chosen, len(debited))
 
     def _tell_debited_twice(self, positions: Numbers) -> None:
@@ -363,7 +365,7 @@ class _Reader:
         placed = placed.append_column("amount_idr", pa.array(np.maximum(self.counted, 0)))
         placed = placed.append_column("place", places)
         placed = pa.concat_tables([placed, self._remainders(placed)])
-        return Booked(self.rows, self.debit_row, self.debit_rule, self.back_row, self.whole_debit, placed)
+        return Booked(self.rows, self.debit_row, self.debit_rule, self.back_row, self.in_dispute, placed)
 
     def _remainders(self, placed: pa.Table) -> pa.Table:
         """Entries whose details do not sum to them: a break, and its rupiah."""

@@ -11,7 +11,8 @@ from reconciliation.sides import Flags, Numbers, OurFile, Ours
 def tell_late(ours: Ours, reported: Reported, booked: Booked, at: datetime, findings: Findings) -> None:
     """Add the breaks of each file whose deadlines have passed at `at`.
 
-    A break that all of a file's instructions share is one row of the file; else there is one an instruction.
+    A break that most of a file's instructions share is one row of the file; else there is one an instruction. A file
+    whose debit is in dispute has that break already.
     """
     all_rejected, all_debited, all_back = reported.rejected, booked.debited, booked.sent_back
     for index, file in enumerate(ours.files):
@@ -25,7 +26,7 @@ def tell_late(ours: Ours, reported: Reported, booked: Booked, at: datetime, find
             due = f"an answer by {_utc(file.answer_due_at)}"
             tell("missing_at_bank", silent & ~debited & ~back, due, "silent")
             tell("debited_not_acknowledged", silent & (debited | back), due, "debited, no status report")
-        if is_late(file.statement_due_on, at):
+        if is_late(file.statement_due_on, at) and not booked.in_dispute[index]:
             due = f"a debit by {file.statement_due_on}"
             waiting = ~debited & ~rejected & ~back
             tell("credited_not_debited", waiting & (rank >= DEBITED), due, "settled, not in the statement")
@@ -43,17 +44,12 @@ class _Teller:
         self._ours, self._file, self._members, self._findings = ours, file, members, findings
 
     def tell(self, kind: str, chosen: Flags, expected: str, found: str) -> None:
-        """One break for the file if all of its instructions are chosen, else one for each."""
+        """One break for the file if most of its instructions are chosen, else one for each."""
         positions = self._members[chosen]
-        if len(positions) and len(positions) == len(self._members):
-            total = int(self._ours.amount[positions].sum())
+        if 2 * len(positions) > len(self._members):
+            total, share = int(self._ours.amount[positions].sum()), f"{len(positions)} of {len(self._members)}"
             self._findings.add(
-                kind,
-                self._file.bank,
-                expected,
-                f"{len(positions)} {found}",
-                file_name=self._file.name,
-                amount_idr=total,
+                kind, self._file.bank, expected, f"{share} {found}", file_name=self._file.name, amount_idr=total
             )
             return
         for position, amount in zip(positions.tolist(), self._ours.amount[positions].tolist(), strict=True):

@@ -24,7 +24,7 @@ def test_a_file_of_which_a_late_bank_says_nothing_is_one_break_with_its_sum(made
     row = made.matched(LATE).breaks.to_pylist()[0]
     assert (row["kind"], row["file_name"], row["end_to_end_id"]) == ("missing_at_bank", "F1", None)
     assert (row["amount_idr"], row["expected"], row["found"]) == (
-        2 * TRANCHE, "an answer by 2020-05-05T12:00:00Z", "2 silent",
+        2 * TRANCHE, "an answer by 2020-05-05T12:00:00Z", "2 of 2 silent",
     )  # fmt: skip
 
 
@@ -95,3 +95,16 @@ def test_a_break_found_again_has_the_same_name(made: World) -> None:
     made.file("F2", ["E9"])
     made.report("F2", group="ACSP")
     assert set(first) <= set(made.matched(LATE).breaks["break_id"].to_pylist())
+
+
+def test_what_most_of_a_file_shares_is_one_break_that_says_how_many() -> None:
+    world = World()
+    world.file("F1", ["E1", "E2", "E3"])
+    world.report("F1", {"E1": "RJCT AC04"})
+    row = world.matched(LATE).breaks.to_pylist()[0]
+    assert (row["file_name"], row["end_to_end_id"], row["found"], row["amount_idr"]) == (
+        "F1",
+        None,
+        "2 of 3 silent",
+        2 * TRANCHE,
+    )
