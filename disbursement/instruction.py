@@ -1,5 +1,6 @@
 """From a due entitlement to an instruction: one credit transfer that a bank will be asked for, or a reason why not yet."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.identifiers import end_to_end_ids
-from schemas.tables import TABLES
+from schemas.tables import TABLES, conform, empty
 
 ENTITLEMENT = ("participant_id", "benefit", "sequence")
 
@@ -18,14 +19,19 @@ COLUMNS = tuple(name for name in TABLES["instructions.v1"].columns if name not i
 
 @dataclass(frozen=True)
 class Drafted:
-    """Instructions to be batched (COLUMNS, by end_to_end_id), and how many due ones were left out, by reason.
+    """Instructions to be batched (COLUMNS, by end_to_end_id), and the due ones that were left out (left_out.v1).
 
     `on_hold`: a person keeps the participant from being sent. `account_changed`: the account that was decided on is no
     longer the current one; the next decision sees the new one. `past_last_payment`: the bank would pay too late.
     """
 
     instructions: pa.Table
-    left_out: Mapping[str, int]
+    aside: pa.Table
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many were left out, by reason."""
+        return dict(sorted(Counter(self.aside.column("reason").to_pylist()).items()))
 
 
 def draft(
@@ -46,21 +52,25 @@ def draft(
     rows = _without_attempt(decisions.filter(pc.equal(decisions.column("decision"), "due")), attempts)
     current = accounts.select(["participant_id", "version", "account_mac"])
     current = current.rename_columns(["participant_id", "account_version", "account_mac"])
+    current = current.append_column("is_current", pa.repeat(True, current.num_rows))
     rows = rows.join(current, ["participant_id", "account_version"], join_type="left outer")
-    left_out: dict[str, int] = {}
-    held = pc.is_in(rows.column("participant_id"), value_set=pa.array(sorted(on_hold), pa.string()))
-    rows = _leave_out(rows, held, "on_hold", left_out)
-    rows = _leave_out(rows, pc.is_null(rows.column("account_mac")), "account_changed", left_out)
-    rows = _leave_out(rows, _is_too_late(rows, execution_dates), "past_last_payment", left_out)
-    return Drafted(_numbered(rows), left_out)
+    aside = [empty("left_out.v1")]
+    for reason, stays_out in (
+        ("on_hold", lambda rows: pc.is_in(rows.column("participant_id"), pa.array(sorted(on_hold), pa.string()))),
+        ("account_changed", lambda rows: pc.is_null(rows.column("is_current"))),
+        ("account_unwritable", lambda rows: pc.is_null(rows.column("account_mac"))),
+        ("past_last_payment", lambda rows: _is_too_late(rows, execution_dates)),
+    ):
+        flags = stays_out(rows)
+        aside.append(leave_out(rows.filter(flags), reason))
+        rows = rows.filter(pc.invert(flags))
+    return Drafted(_numbered(rows), pa.concat_tables(aside))
 
 
-def _leave_out(rows: pa.Table, flags: pa.ChunkedArray, reason: str, left_out: dict[str, int]) -> pa.Table:
-    """The rows without the flagged ones, which are counted under the reason."""
-    count = pc.sum(flags).as_py()
-    if count:
-        left_out[reason] = count
-    return rows.filter(pc.invert(flags))
+def leave_out(rows: pa.Table, reason: str) -> pa.Table:
+    """Due rows (decisions or drafted instructions) as left_out.v1, all for one reason."""
+    wanted = rows.select([*ENTITLEMENT, "amount_idr"])
+    return conform(wanted.append_column("reason", pa.repeat(reason, rows.num_rows)), "left_out.v1")
 
 
 def _without_attempt(due: pa.Table, attempts: pa.Table) -> pa.Table:

@@ -4,7 +4,6 @@ One of the few modules that sees personal data in clear: it unseals an account o
 """
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,14 +19,14 @@ from banks.profiles import Profile, profiles
 from banks.schema_check import validate
 from disbursement import facts
 from disbursement.batch import Batch, File, Target, form_batches
-from disbursement.instruction import ENTITLEMENT, draft
+from disbursement.instruction import ENTITLEMENT, draft, leave_out
 from disbursement.release import batch_digest
 from ledger import chain, landing, queries, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
 from ledger.keyring import sha256_hex
-from ledger.parquet import get_table
+from ledger.parquet import get_table, put_table
 from ledger.store import Connection
 from schemas.errors import EXIT_BUG, PersonNeeded, SalurError
 from schemas.identifiers import normalise_accounts, normalise_phones
@@ -50,7 +49,8 @@ class Made:
     instructions: pa.Table
     batches: list[dict[str, Any]]
     files: list[dict[str, Any]]
-    left_out: Mapping[str, int]
+    left_out: pa.Table
+    """left_out.v1: what is due and cannot be instructed now, with the reason."""
 
 
 def make(
@@ -89,14 +89,11 @@ def make(
         files += mine
         house.say(f"{batch.batch}: {batch.transaction_count:,} instructions in {len(mine)} files")
     made = pa.concat_tables([batch.instructions for batch in batches] or [empty("instructions.v1")])
-    left_out = Counter(drafted.left_out) + Counter(refused)
-    if waiting:
-        left_out["earlier_tranche_waits"] += waiting
-    return Made(made, rows, files, left_out)
+    return Made(made, rows, files, pa.concat_tables([waiting, drafted.aside, refused]).sort_by("participant_id"))
 
 
-def _in_order(decisions: pa.Table, attempts: pa.Table, unsent: set[str]) -> tuple[pa.Table, int]:
-    """Due decisions without an attempt that stands, of people with nothing else that waits to be sent; how many wait.
+def _in_order(decisions: pa.Table, attempts: pa.Table, unsent: set[str]) -> tuple[pa.Table, pa.Table]:
+    """Due decisions without an attempt that stands, of people with nothing else that waits to be sent; and the others.
 
     Tranches go out in order: were a later one sent and the waiting one withdrawn, the order would have a hole.
     """
@@ -104,15 +101,15 @@ def _in_order(decisions: pa.Table, attempts: pa.Table, unsent: set[str]) -> tupl
     standing = attempts.filter(pc.is_null(attempts.column("end"))).select(ENTITLEMENT)
     new = due.join(standing, list(ENTITLEMENT), join_type="left anti")
     waits = pc.is_in(new.column("participant_id"), value_set=pa.array(sorted(unsent), pa.string()))
-    return new.filter(pc.invert(waits)), int(pc.sum(waits).as_py() or 0)
+    return new.filter(pc.invert(waits)), leave_out(new.filter(waits), "earlier_tranche_waits")
 
 
 def _clear_orders(
     house: House, connection: Connection, instructions: pa.Table, known: Mapping[str, Profile]
-) -> tuple[pa.Table, pa.Table, Counter[str]]:
-    """The instructions that can be written, their orders (orders.v1), and the others counted by reason."""
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The instructions that can be written, their orders (orders.v1), and the others (left_out.v1)."""
     if not instructions.num_rows:
-        return instructions, empty("orders.v1"), Counter()
+        return instructions, empty("orders.v1"), empty("left_out.v1")
     people = instructions.column("participant_id").to_pylist()
     accounts, names = _unsealed(house, connection, people)
     table = pa.table(
@@ -124,7 +121,7 @@ def _clear_orders(
             "creditor_name": pa.array([names.get(who, "") for who in people], pa.string()),
         }
     )
-    fitting, refused = [], Counter[str]()
+    fitting, refused = [], [empty("left_out.v1")]
     for channel in sorted(set(table.column("channel").to_pylist())):
         profile = known[channel]
         mine = table.filter(pc.equal(table.column("channel"), channel)).drop_columns(["channel"])
@@ -133,12 +130,15 @@ def _clear_orders(
         mine = mine.set_column(mine.schema.get_field_index("creditor_account"), "creditor_account", numbers)
         good, bad = fit(conform(mine, "orders.v1"), profile)
         fitting.append(good)
-        refused.update(bad.column("reason").to_pylist())
+        for reason in sorted(set(bad.column("reason").to_pylist())):
+            which = bad.filter(pc.equal(bad.column("reason"), reason)).column("end_to_end_id").combine_chunks()
+            refused.append(leave_out(_of(instructions, which), reason))
     orders = pa.concat_tables(fitting)
-    is_written = pc.is_in(
-        instructions.column("end_to_end_id"), value_set=orders.column("end_to_end_id").combine_chunks()
-    )
-    return instructions.filter(is_written), orders, refused
+    return _of(instructions, orders.column("end_to_end_id").combine_chunks()), orders, pa.concat_tables(refused)
+
+
+def _of(instructions: pa.Table, references: pa.Array) -> pa.Table:
+    return instructions.filter(pc.is_in(instructions.column("end_to_end_id"), value_set=references))
 
 
 def _unsealed(house: House, connection: Connection, people: list[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -231,11 +231,12 @@ def _batch_row(batch: Batch, files: list[dict[str, Any]], period: str, maker: st
     }
 
 
-def save(house: House, connection: Connection, made: Made, maker: str) -> None:
-    """Record batches, files and instructions, and one event a batch."""
+def save(house: House, connection: Connection, made: Made, period: str, maker: str) -> None:
+    """Record batches, files and instructions with one event a batch, and who is due and was left out."""
     store.insert(connection, store.batches, made.batches)
     store.insert(connection, store.files, made.files)
     store.insert(connection, store.instructions, made.instructions)
+    _save_left_out(house, connection, made, period)
     for batch in made.batches:
         details = {
             "digest": batch["digest"],
@@ -245,6 +246,21 @@ def save(house: House, connection: Connection, made: Made, maker: str) -> None:
             "instructions_sha256": sha256_hex("\n".join(_references(made.instructions, batch["batch"])).encode()),
         }
         chain.append(connection, at=house.at, actor=maker, kind="instructed", subject=batch["batch"], details=details)
+
+
+def _save_left_out(house: House, connection: Connection, made: Made, period: str) -> None:
+    """Keep the table of those left out, when it is another than the last run's."""
+    key = put_table(house.archive, made.left_out)
+    last = queries.last_instruct_run(connection, period)
+    if last is None or last["archive_key"] != key:
+        row = {
+            "seq": store.next_seq(connection, store.instruct_runs),
+            "period": period,
+            "at": to_micros(house.at),
+            "archive_key": key,
+            "row_count": made.left_out.num_rows,
+        }
+        store.insert(connection, store.instruct_runs, [row])
 
 
 def _references(instructions: pa.Table, batch: str) -> list[str]:

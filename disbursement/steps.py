@@ -169,14 +169,14 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
     with Gate(house, "instruct", f"{period} {house.at.isoformat()}") as gate, house.store.transaction() as connection:
         made = orders.make(house, connection, period, maker, execution_date, gate)
         gate.stop_if_failed()
-        orders.save(house, connection, made, maker)
+        orders.save(house, connection, made, period, maker)
     waiting = [row["batch"] for row in queries.batches(house.store, period) if row["state"] == "drafted"]
     return {
         "period": period,
         "instructed": made.instructions.num_rows,
         "instructed_idr": pc.sum(made.instructions.column("amount_idr")).as_py() or 0,
         "batches": sorted({row["batch"] for row in made.batches} | set(waiting)),
-        "left_out": dict(sorted(made.left_out.items())),
+        "left_out": dict(sorted(Counter(made.left_out.column("reason").to_pylist()).items())),
     }
 
 

@@ -304,3 +304,71 @@ def is_consent_spent(connection: sa.Connection, purpose: str, subject: str, dige
     u = store.consent_uses.c
     query = sa.select(u.at).where(u.purpose == purpose, u.subject == subject, u.digest == digest)
     return connection.execute(query).first() is not None
+
+
+def proofs_in_force(connection: sa.Connection, period: str | None = None) -> pa.Table:
+    """The proofs of the last reconciliation of each period (of one period, when given)."""
+    p, r = store.proofs.c, store.reconciliation_runs.c
+    last = sa.select(sa.func.max(r.seq)).group_by(r.period)
+    runs = sa.select(r.run_id).where(r.seq.in_(last))
+    if period is not None:
+        runs = runs.where(r.period == period)
+    query = sa.select(store.proofs).where(p.run_id.in_(runs)).order_by(p.period, p.stage, p.scope)
+    return store.read(connection, query)
+
+
+def last_instruct_run(connection: sa.Connection, period: str) -> dict[str, Any] | None:
+    """The last run of `instruct` for the period that left out others than the one before."""
+    runs = store.instruct_runs
+    query = sa.select(runs).where(runs.c.period == period).order_by(runs.c.seq.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row else None
+
+
+def left_out(connection: sa.Connection, archive: Archive, period: str) -> pa.Table:
+    """left_out.v1 of a period: who is due and could not be instructed, as the last `instruct` left them."""
+    run = last_instruct_run(connection, period)
+    return get_table(archive, run["archive_key"]) if run else empty("left_out.v1")
+
+
+def submitted_at(connection: sa.Connection) -> dict[str, int]:
+    """When each file was submitted (first), in microseconds."""
+    s = store.file_states.c
+    query = sa.select(s.file_name, sa.func.min(s.at)).where(s.state == "submitted").group_by(s.file_name)
+    return {row.file_name: row[1] for row in connection.execute(query)}
+
+
+def recorded_names(connection: sa.Connection, bank: str) -> set[tuple[str, int, int]]:
+    """(name, size, listed time) of each file of a bank that was fetched before."""
+    n = store.inbound_names.c
+    query = sa.select(n.file_name, n.byte_count, n.listed_at).where(n.bank == bank)
+    return {(row.file_name, row.byte_count, row.listed_at) for row in connection.execute(query)}
+
+
+def received(connection: sa.Connection, bank: str) -> set[str]:
+    """SHA-256 of every file that was taken from a bank."""
+    i = store.inbound_files.c
+    return set(connection.scalars(sa.select(i.sha256).where(i.bank == bank)))
+
+
+def exception_acts(connection: sa.Connection) -> pa.Table:
+    """Every act on every case, in order."""
+    return store.read(connection, sa.select(store.exception_acts).order_by(store.exception_acts.c.seq))
+
+
+def first_found(connection: sa.Connection) -> dict[str, int]:
+    """When each break was first found, in microseconds."""
+    b = store.breaks.c
+    query = sa.select(b.break_id, sa.func.min(b.at)).group_by(b.break_id)
+    return {row.break_id: row[1] for row in connection.execute(query)}
+
+
+def periods_named(connection: sa.Connection, messages: set[str], blocks: set[str], references: list[str]) -> set[str]:
+    """The periods of our files and instructions that a bank's references name."""
+    b, f, i = store.batches.c, store.files.c, store.instructions.c
+    query = sa.select(f.message_id, f.payment_information_id, b.period).join(store.batches, f.batch == b.batch)
+    found = {row.period for row in connection.execute(query) if row[0] in messages or row[1] in blocks}
+    for start in range(0, len(references), 10_000):
+        some = references[start : start + 10_000]
+        found |= set(connection.scalars(sa.select(i.period).distinct().where(i.end_to_end_id.in_(some))))
+    return found

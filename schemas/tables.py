@@ -113,6 +113,11 @@ TABLES: dict[str, Table] = {
                 "end_to_end_id",
             ),
             _table(
+                "left_out.v1",
+                "participant_id benefit sequence amount_idr reason",
+                "participant_id benefit sequence",
+            ),
+            _table(
                 "batches.v1",
                 "batch period channel execution_date transaction_count control_sum_idr digest maker created_at"
                 " last_payment_date?",

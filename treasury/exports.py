@@ -13,6 +13,7 @@ from ledger import chain, landing, queries, store
 from ledger.house import House
 from reconciliation import evidence
 from schemas.errors import SalurError, WrongUsage
+from schemas.tables import TABLES as TABLES_BY_NAME
 
 TABLES = (
     "entitlements",
@@ -27,6 +28,15 @@ TABLES = (
     "events",
     "quarantine",
     "checks",
+)
+
+
+_EXCEPTIONS = pa.schema(
+    [
+        *TABLES_BY_NAME["breaks.v1"].schema,
+        *(pa.field(name, pa.string()) for name in ("severity", "owner", "case_state", "resolution", "age_band")),
+        pa.field("age_days", pa.int64()),
+    ]
 )
 
 
@@ -51,7 +61,7 @@ def table(house: House, name: str, period: str | None) -> pa.Table:
         if name == "proofs":
             return queries.proofs_in_force(connection, period)
         if name == "exceptions":
-            return evidence.exception_table(connection, period)
+            return pa.Table.from_pylist(evidence.work(connection, period, house.at), schema=_EXCEPTIONS)
         return queries.whole(connection, "check_results" if name == "checks" else name)
 
 

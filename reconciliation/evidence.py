@@ -1,0 +1,111 @@
+"""Evidence in and out of the ledger: what banks sent, as the tables that matching takes, and the cases on breaks."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from banks import exchange
+from banks.exchange import BankConnection
+from banks.profiles import profiles
+from ledger import queries, store
+from ledger.archive import Archive
+from ledger.house import House
+from ledger.instants import from_micros, jakarta_date, to_micros
+from ledger.parquet import get_table, put_table
+from ledger.store import Connection
+from reconciliation.exceptions import Case, case_of, worklist
+from reconciliation.inbox import STATEMENT, STATUS_REPORT, TAKEN, Received
+from schemas.errors import PersonNeeded, WrongUsage
+from schemas.fields import TEXT, WHOLE
+from schemas.tables import TABLES
+
+_TABLES = {STATUS_REPORT: ("responses",), STATEMENT: ("statements", "entries")}
+"""What a file of each kind is parsed into, in the order of the keys that the ledger keeps for it."""
+_WHENCE = [pa.field("bank", TEXT), pa.field("evidence", TEXT), pa.field("received", WHOLE)]
+
+
+def save_received(house: House, connection: Connection, received: Received) -> None:
+    """Record a file that was received and the tables read from it."""
+    parsed = [
+        put_table(house.archive, getattr(received, name))
+        for name in _TABLES.get(received.kind, ())
+        if received.state == TAKEN
+    ]
+    row = {
+        "seq": store.next_seq(connection, store.inbound_files),
+        "sha256": received.sha256,
+        "bank": received.bank,
+        "file_name": received.file_name,
+        "byte_count": received.byte_count,
+        "kind": received.kind,
+        "state": received.state,
+        "reason": received.reason or "; ".join(received.findings) or None,
+        "archive_key": " ".join(parsed),
+        "row_count": received.row_count,
+        "at": to_micros(house.at),
+    }
+    store.insert_new(connection, store.inbound_files, [row])
+
+
+def load(connection: Connection, archive: Archive) -> dict[str, pa.Table]:
+    """`responses`, `statements` and `entries` of every file taken, each row with its bank, evidence and order."""
+    parts: dict[str, list[pa.Table]] = {"responses": [], "statements": [], "entries": []}
+    for row in queries.inbound(connection).to_pylist():
+        if row["state"] == TAKEN:
+            for name, key in zip(_TABLES[row["kind"]], row["archive_key"].split(), strict=True):
+                parts[name].append(_with_whence(get_table(archive, key), row))
+    return {
+        name: pa.concat_tables(
+            [pa.schema([*TABLES[f"{name}.v1"].schema, *_WHENCE]).empty_table(), *tables], promote_options="default"
+        )
+        for name, tables in parts.items()
+    }
+
+
+def _with_whence(table: pa.Table, row: dict[str, Any]) -> pa.Table:
+    for field, value in zip(_WHENCE, (row["bank"], row["sha256"], row["seq"]), strict=True):
+        table = table.append_column(field, pa.repeat(pa.scalar(value, field.type), table.num_rows))
+    return table
+
+
+def cases(connection: Connection) -> dict[str, Case]:
+    """Every case, where it stands, by its break."""
+    acts: dict[str, list[dict[str, Any]]] = {}
+    for row in queries.exception_acts(connection).to_pylist():
+        acts.setdefault(row["break_id"], []).append(row)
+    return {break_id: case_of(break_id, rows) for break_id, rows in acts.items()}
+
+
+def save_acts(connection: Connection, acts: Iterable[dict[str, str]], at: datetime) -> None:
+    """Add acts on cases, in their order."""
+    first = store.next_seq(connection, store.exception_acts)
+    rows = [{**act, "seq": seq, "at": to_micros(at)} for seq, act in enumerate(acts, first)]
+    store.insert(connection, store.exception_acts, rows)
+
+
+def work(connection: Connection, period: str | None, at: datetime) -> list[dict[str, Any]]:
+    """Open breaks with their cases, most urgent first."""
+    found = queries.breaks_in_force(connection, period).to_pylist()
+    rows = [row for row in found if row["state"] == "open"]
+    first = {key: jakarta_date(from_micros(micros)) for key, micros in queries.first_found(connection).items()}
+    return worklist(rows, cases(connection), first, jakarta_date(at))
+
+
+def connection_of(house: House, code: str) -> BankConnection:
+    """How the home reaches a bank."""
+    known = profiles()
+    if code not in known:
+        raise WrongUsage(f"There is no bank {code}.", f"Banks: {', '.join(known)}.", "Name one of them.")
+    table = house.config.get("banks", {}).get(code)
+    if table is None:
+        raise PersonNeeded(f"Bank {code} is not configured.", "", f"Add [banks.{code}] to salur.toml.")
+    return BankConnection.from_config(known[code], table, house.path)
+
+
+def reach(house: House, code: str) -> str:
+    """Look into both folders of a bank; says where it is, or raises what is in the way."""
+    line = connection_of(house, code)
+    exchange.probe(line)
+    return f"{line.host}:{line.port} answers"

@@ -1,0 +1,347 @@
+"""The story of what came back, a function a step: load, decide, save. Twice leaves the record of once."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from banks import exchange
+from banks.calendars import CalendarMissing, next_banking_day
+from banks.profiles import Profile, profiles
+from ledger import chain, queries, store
+from ledger.gate import Gate
+from ledger.house import House
+from ledger.instants import from_micros, jakarta_date, to_micros
+from ledger.parquet import put_table
+from ledger.store import Connection
+from reconciliation import evidence
+from reconciliation.exceptions import Case, act, follow
+from reconciliation.inbox import Received, take_all
+from reconciliation.matching import Matched, file_states, hold_moves, match
+from reconciliation.proof import Books, prove
+from schemas.codes import FINAL_WITHOUT_PAYMENT
+from schemas.errors import InputRejected, ProofFailed, SalurError
+from schemas.fields import DATE, INSTANT
+from schemas.money import format_idr
+from schemas.tables import TABLES
+
+RECEIPT_BYTES_MAX = exchange.DOWNLOAD_BYTES_MAX
+
+
+def collect(house: House, bank: str | None = None) -> dict[str, Any]:
+    """Fetch what banks have left that was not fetched before, keep the bytes, read them, move what they prove.
+
+    One bank's trouble does not keep another's answers; the first error is raised when all that can be had is taken.
+    """
+    taken: list[Received] = []
+    errors: list[SalurError] = []
+    for code in [bank] if bank else sorted(house.config.get("banks", {})):
+        try:
+            taken += _fetch(house, code)
+        except SalurError as error:
+            errors.append(error)
+    result = _settle(house, taken)
+    if errors:
+        raise errors[0]
+    return result
+
+
+def _fetch(house: House, code: str) -> list[Received]:
+    line = evidence.connection_of(house, code)
+    with house.store.reading() as connection:
+        fetched, known = queries.recorded_names(connection, code), queries.received(connection, code)
+    new = [file for file in exchange.listing(line) if (file.name, file.size, _listed(file)) not in fetched]
+    pairs = [(file, exchange.download(line, file.name)) for file in new]
+    received = list(take_all(((file.name, data) for file, data in pairs), code, house.archive, known))
+    with house.store.transaction() as connection:
+        for (file, _), one in zip(pairs, received, strict=True):
+            _save_one(house, connection, one)
+            name = {
+                "bank": code,
+                "file_name": file.name,
+                "byte_count": file.size,
+                "listed_at": _listed(file),
+                "sha256": one.sha256,
+                "at": to_micros(house.at),
+            }
+            store.insert_new(connection, store.inbound_names, [name])
+    if received:
+        house.say(f"{code}: {len(received)} files fetched")
+    return received
+
+
+def _listed(file: exchange.RemoteFile) -> int:
+    return to_micros(file.modified_at) if file.modified_at else 0
+
+
+def receive(house: House, path: Path, bank: str) -> dict[str, Any]:
+    """Take one file that was carried by hand."""
+    if bank not in profiles():
+        raise InputRejected(f"There is no bank {bank}.", f"Banks: {', '.join(profiles())}.", "Name one of them.")
+    if not path.is_file() or path.stat().st_size > RECEIPT_BYTES_MAX:
+        raise InputRejected(f"{path} cannot be taken.", "It is no file, or larger than any answer.", "Check the name.")
+    with house.store.reading() as connection:
+        known = queries.received(connection, bank)
+    received = list(take_all([(path.name, path.read_bytes())], bank, house.archive, known))
+    with house.store.transaction() as connection:
+        _save_one(house, connection, received[0])
+    return _settle(house, received)
+
+
+def _save_one(house: House, connection: Connection, received: Received) -> None:
+    evidence.save_received(house, connection, received)
+    details = {"bank": received.bank, "kind": received.kind, "state": received.state, "rows": received.row_count}
+    chain.append(connection, at=house.at, actor=house.actor, kind="received", subject=received.sha256, details=details)
+
+
+def _settle(house: House, received: list[Received]) -> dict[str, Any]:
+    """Check what was received, and record the states that it proves, period by period."""
+    with Gate(house, "collect", f"collect {house.at.isoformat()}") as gate:
+        for one in received:
+            for name in ("responses", "statements", "entries"):
+                gate.check(f"{name}.v1", getattr(one, name))
+    periods = _periods(house, received)
+    for period in periods:
+        with house.store.transaction() as connection:
+            _record(house, connection, _match(house, connection, period))
+    files = [
+        {"bank": one.bank, "file_name": one.file_name, "kind": one.kind, "state": one.state, "reason": one.reason}
+        for one in received
+    ]
+    return {"files": files, "periods": periods}
+
+
+def _periods(house: House, received: list[Received]) -> list[str]:
+    """The periods of our payments that the received files speak of."""
+    names: dict[str, set[str]] = {"message_id": set(), "payment_information_id": set(), "end_to_end_id": set()}
+    for one in received:
+        for table in (one.responses, one.entries):
+            for column, found in names.items():
+                found.update(value for value in pc.unique(table.column(column)).to_pylist() if value)
+    with house.store.reading() as connection:
+        return sorted(
+            queries.periods_named(
+                connection, names["message_id"], names["payment_information_id"], sorted(names["end_to_end_id"])
+            )
+        )
+
+
+def _match(house: House, connection: Connection, period: str) -> tuple[Matched, pa.Table, pa.Table]:
+    """Everything sent against everything received, for one period; what the record refuses to move is kept as it is."""
+    known = profiles()
+    sent = queries.instruction_rows(connection)
+    files = _with_deadlines(connection, queries.file_rows(connection), known)
+    received = evidence.load(connection, house.archive)
+    matched = match(
+        sent,
+        files,
+        received["responses"],
+        received["statements"],
+        received["entries"],
+        modes={code: profile.response_mode for code, profile in known.items()},
+        period=period,
+        at=house.at,
+    )
+    banks = dict(zip(files.column("file_name").to_pylist(), files.column("channel").to_pylist(), strict=True))
+    recorded = sent.select(["end_to_end_id", "state"])
+    matches, refused = hold_moves(matched.matches, recorded, banks, period)
+    ours = pc.equal(sent.column("period"), period)
+    references = sent.filter(ours).column("end_to_end_id").combine_chunks()
+    mine = matches.filter(pc.is_in(matches.column("end_to_end_id"), value_set=references))
+    return matched, mine, refused
+
+
+def _with_deadlines(connection: Connection, files: pa.Table, known: Mapping[str, Profile]) -> pa.Table:
+    """Until when each bank must have answered and booked, from its profile; null for files that were not sent."""
+    submitted = queries.submitted_at(connection)
+    answers: list[datetime | None] = []
+    statements: list[date | None] = []
+    for row in files.to_pylist():
+        sent_at = from_micros(submitted[row["file_name"]]) if row["file_name"] in submitted else None
+        profile = known[row["channel"]]
+        answers.append(sent_at and sent_at + timedelta(hours=profile.status_report_hours))
+        from_day = sent_at and max(jakarta_date(sent_at), row["execution_date"])
+        statements.append(from_day and _days_after(profile, from_day))
+    files = files.append_column(pa.field("answer_due_at", INSTANT), pa.array(answers, INSTANT))
+    for name in ("statement_due_on", "reversal_due_on"):
+        files = files.append_column(pa.field(name, DATE), pa.array(statements, DATE))
+    return files
+
+
+def _days_after(profile: Profile, day: date) -> date | None:
+    """So many banking days later; None where the calendar does not reach: then nothing is late yet."""
+    try:
+        for _ in range(profile.statement_banking_days):
+            day = next_banking_day(profile.calendar, day)
+    except CalendarMissing:
+        return None
+    return day
+
+
+def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table, pa.Table]) -> None:
+    """Record the states that the evidence proves: of a file where its instructions share it, else of each that differs."""
+    _, matches, _ = found
+    before = {row["end_to_end_id"]: row for row in queries.instruction_rows(connection).to_pylist()}
+    files = {row["file_name"]: row["state"] for row in queries.file_rows(connection).to_pylist()}
+    at = to_micros(house.at)
+    shared_table, _ = file_states(matches)
+    shared = {row["file_name"]: row["state"] for row in shared_table.to_pylist()}
+    rows = matches.to_pylist()
+    proof = {(row["file_name"], row["state"]): row["evidence"] for row in rows if row["evidence"]}
+    moved = [
+        {"file_name": name, "state": state, "evidence": proof[name, state], "at": at}
+        for name, state in sorted(shared.items())
+        if files[name] != state and (name, state) in proof
+    ]
+    now = files | {row["file_name"]: row["state"] for row in moved}
+    own = [
+        _pick(row, "end_to_end_id", "state", "code_list", "reason_code", "evidence") | {"at": at}
+        for row in rows
+        if row["state"] != (before[row["end_to_end_id"]]["own_state"] or now[row["file_name"]]) and row["evidence"]
+    ]
+    ends = [
+        _pick(before[row["end_to_end_id"]], "participant_id", "benefit", "sequence", "attempt")
+        | _pick(row, "code_list", "reason_code", "evidence")
+        | {"end": row["state"], "at": at}
+        for row in rows
+        if row["state"] in FINAL_WITHOUT_PAYMENT
+        and row["evidence"]
+        and before[row["end_to_end_id"]]["state"] != row["state"]
+    ]
+    for table, new in ((store.file_states, moved), (store.instruction_states, own)):
+        first = store.next_seq(connection, table)
+        store.insert(connection, table, [{"seq": seq, **row} for seq, row in enumerate(new, first)])
+    store.insert_new(connection, store.attempt_ends, ends)
+    if moved or own:
+        details = {"files": len(moved), "instructions": len(own), "ended": len(ends)}
+        subject = matches.column("file_name")[0].as_py()
+        chain.append(connection, at=house.at, actor=house.actor, kind="settled", subject=subject, details=details)
+
+
+def _pick(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names}
+
+
+def reconcile(house: House, period: str) -> dict[str, Any]:
+    """Match, find breaks, prove, for one period. Open breaks are no failure; a proof that does not hold is, once saved."""
+    with Gate(house, "reconcile", f"reconcile {period} {house.at.isoformat()}") as gate:
+        with house.store.transaction() as connection:
+            found = _match(house, connection, period)
+            gate.check("matches.v1", found[1])
+            gate.stop_if_failed()
+            _record(house, connection, found)
+            proofs = prove(_books(house, connection, period, found))
+            states = dict(sorted(Counter(found[1].column("state").to_pylist()).items()))
+            breaks = _save_run(house, connection, period, found, proofs, states)
+        gate.check("cycle_changes.v1", _rejected_share(found[1]))
+    failed = proofs.filter(pc.invert(proofs.column("holds"))).to_pylist()
+    if failed:
+        worst = failed[0]
+        raise ProofFailed(
+            f"{len(failed)} of {proofs.num_rows} proofs do not hold; {worst['stage']} of {worst['scope']}: "
+            f"{worst['equation']}.",
+            f"{worst['left_count']} against {worst['right_count']} rows, "
+            f"{format_idr(worst['left_idr'] - worst['right_idr'])} apart.",
+            "See `salur export proofs`. Release nothing before it is explained.",
+        )
+    return {
+        "period": period,
+        "states": states,
+        "breaks": breaks,
+        "proofs": proofs.num_rows,
+        "warnings": gate.warnings(),
+    }
+
+
+def _rejected_share(matches: pa.Table) -> pa.Table:
+    """The share of instructions that banks refused, in whole percent, one row, for the check that warns."""
+    states = Counter(matches.column("state").to_pylist())
+    if not matches.num_rows:
+        return pa.table({"rejected_share_percent": pa.array([], pa.int64())})
+    return pa.table({"rejected_share_percent": [states["rejected"] * 100 // matches.num_rows]})
+
+
+def _books(house: House, connection: Connection, period: str, found: tuple[Matched, pa.Table, pa.Table]) -> Books:
+    instructions = queries.instruction_rows(connection, period=period).select(TABLES["instructions.v1"].columns)
+    batches = queries.whole(connection, "batches")
+    return Books(
+        period=period,
+        decisions=queries.decisions_in_force(connection, house.archive, period),
+        not_instructed=queries.left_out(connection, house.archive, period),
+        instructions=instructions,
+        batches=batches.filter(pc.equal(batches.column("period"), period)),
+        files=queries.file_rows(connection, period=period),
+        matched=found[0],
+    )
+
+
+def _save_run(
+    house: House,
+    connection: Connection,
+    period: str,
+    found: tuple[Matched, pa.Table, pa.Table],
+    proofs: pa.Table,
+    states: dict[str, int],
+) -> dict[str, int]:
+    """Record the run, its proofs, breaks that are new and those that are gone; returns open breaks by kind."""
+    matched, matches, refused = found
+    differences = pa.concat_tables([matched.breaks, refused]).to_pylist()
+    mine = {row["break_id"]: row for row in differences if row["period"] == period}
+    seq = store.next_seq(connection, store.reconciliation_runs)
+    run = f"R{seq:06d}-{period}"
+    key = put_table(house.archive, matches)
+    at = to_micros(house.at)
+    kinds = dict(sorted(Counter(row["kind"] for row in mine.values()).items()))
+    event = chain.append(
+        connection,
+        at=house.at,
+        actor=house.actor,
+        kind="reconciled",
+        subject=run,
+        details={
+            "matches_sha256": key,
+            "states": states,
+            "breaks": kinds,
+            "proofs": proofs.num_rows,
+            "not_holding": int(pc.sum(pc.invert(proofs.column("holds"))).as_py() or 0),
+        },
+    )
+    row = {"seq": seq, "run_id": run, "period": period, "at": at, "archive_key": key, "row_count": matches.num_rows}
+    store.insert(connection, store.reconciliation_runs, [{**row, "details": event}])
+    rows = [{**proof, "run_id": run, "period": period} for proof in proofs.to_pylist()]
+    store.insert(connection, store.proofs, rows)
+    before = {row["break_id"]: row for row in queries.breaks_in_force(connection, period).to_pylist()}
+    open_before = {name for name, row in before.items() if row["state"] == "open"}
+    changed = [{**row, "state": "open"} for name, row in mine.items() if name not in open_before]
+    changed += [{**before[name], "state": "closed"} for name in sorted(open_before - mine.keys())]
+    first = store.next_seq(connection, store.breaks)
+    for number, row in enumerate(changed, first):
+        row.update(seq=number, run_id=run, at=at)
+    store.insert(connection, store.breaks, changed)
+    known = evidence.cases(connection)
+    concerned = {name: known[name] for name in known if name in before or name in mine}
+    evidence.save_acts(connection, follow(mine.values(), concerned), house.at)
+    return kinds
+
+
+def exceptions(house: House, period: str | None) -> list[dict[str, Any]]:
+    """Open breaks with their cases, most urgent first."""
+    with house.store.reading() as connection:
+        return evidence.work(connection, period, house.at)
+
+
+def act_on_exception(house: House, break_id: str, what: str, person: str, note: str) -> dict[str, Any]:
+    """A person's act on a case: assign, comment, resolve, approve or refuse."""
+    with house.store.transaction() as connection:
+        if break_id not in {row["break_id"] for row in queries.breaks_in_force(connection).to_pylist()}:
+            raise InputRejected(f"There is no break {break_id}.", "", "See: salur exceptions list")
+        case = evidence.cases(connection).get(break_id, Case(break_id))
+        row = act(case, what, person, note)
+        evidence.save_acts(connection, [row], house.at)
+        details = {"act": what}
+        chain.append(connection, at=house.at, actor=person, kind="exception", subject=break_id, details=details)
+    return {"break_id": break_id, "act": what, "person": person}
