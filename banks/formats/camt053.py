@@ -67,10 +67,7 @@ def _statements(message: Message, own: pa.Table, entries: pa.Table, findings: Fi
     numbers = array(entries["statement"]).to_pylist()
     texts = pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in rows[0] if name != "statement"]))
     columns = {name: array(texts[name]) for name in texts.column_names}
-    opening, closing = (
-        rupiah(columns[f"{name}_balance"], columns[f"{name}_currency"], findings, f"an {name} balance")
-        for name in ("opening", "ending")
-    )
+    opening, closing = (_balances(columns, name, findings) for name in ("opening", "ending"))
     return pa.table(
         {
             "statement": [row["statement"] for row in rows],
@@ -111,16 +108,20 @@ def _statement(number: int, own: pa.Table) -> dict[str, str | int | None]:
         "sequence_number": first("electronic_number") or first("legal_number"),
         "from_date": first("from_date") or _balance_date(balances.get("OPBD", none)),
         "to_date": first("to_date") or _balance_date(ending),
-        "opening_balance": _signed(opening),
+        "opening_balance": opening["balance"],
+        "opening_side": opening["balance_side"],
         "opening_currency": opening["balance_currency"],
-        "ending_balance": _signed(ending),
+        "ending_balance": ending["balance"],
+        "ending_side": ending["balance_side"],
         "ending_currency": ending["balance_currency"],
     }
 
 
-def _signed(balance: dict[str, str | None]) -> str | None:
-    amount = balance["balance"]
-    return f"-{amount}" if amount and balance["balance_side"] == "DBIT" else amount
+def _balances(columns: dict[str, pa.Array], name: str, findings: Findings) -> pa.Array:
+    """Whole rupiah, below zero where the balance is a debit."""
+    amount = rupiah(columns[f"{name}_balance"], columns[f"{name}_currency"], findings, f"an {name} balance")
+    is_debit = pc.fill_null(pc.equal(columns[f"{name}_side"], "DBIT"), False)
+    return pc.if_else(is_debit, pc.negate(amount), amount)
 
 
 def _balance_date(balance: dict[str, str | None]) -> str | None:

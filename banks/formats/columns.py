@@ -40,8 +40,12 @@ def array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def rupiah(texts: pa.Array, currencies: pa.Array | None, findings: Findings, what: str) -> pa.Array:
-    """Whole rupiah from decimal texts; null where the currency is another or the amount has a fraction."""
-    amounts = parse_idr_array(texts)
+    """Whole rupiah from decimal texts; null where the currency is another, or the amount has a fraction or a sign.
+
+    ISO 20022 amounts bear no sign: the direction stands beside them, and a signed one could mean either.
+    """
+    unsigned = pc.if_else(pc.starts_with(texts, "-"), pa.scalar(None, pa.string()), texts)
+    amounts = parse_idr_array(unsigned)
     if currencies is not None:
         is_idr = pc.fill_null(pc.equal(currencies, "IDR"), False)
         amounts = pc.if_else(is_idr, amounts, pa.scalar(None, pa.int64()))
