@@ -5,6 +5,7 @@ its own number from 1, and what it says itself or else what its batch header or 
 details is one row with detail number 0. A total is never copied onto the payments that it is the total of.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -43,9 +44,9 @@ def read(data: bytes) -> Statements:
     findings = Findings()
     parts = message.tables["part"]
     is_entry = pc.or_(pc.is_valid(parts["amount"]), pc.is_valid(parts["side"]))
-    own, entries = parts.filter(pc.invert(is_entry)), parts.filter(is_entry)
+    entries = parts.filter(is_entry)
     message.expect("Ntry", entries.num_rows)
-    statements = _statements(message, own, entries, findings)
+    statements = _statements(message, parts, is_entry, findings)
     lines = _Lines(message, entries)
     return Statements(
         conform(statements.drop_columns(["statement"]), "statements.v1"),
@@ -54,17 +55,18 @@ def read(data: bytes) -> Statements:
     )
 
 
-def _statements(message: Message, own: pa.Table, entries: pa.Table, findings: Findings) -> pa.Table:
+def _statements(message: Message, parts: pa.Table, is_entry: pa.ChunkedArray, findings: Findings) -> pa.Table:
+    own = parts.filter(pc.invert(is_entry))
     rows = [
         _statement(number, own.filter(pc.equal(own["statement"], number)))
-        for number in pc.unique(own["statement"]).to_pylist()
+        for number in pc.unique(parts["statement"]).to_pylist()
     ]
     message.expect("Stmt", len(rows))
     if not rows:
         raise UnreadableFile("It holds no statement.")
     ids = [row["statement_id"] for row in rows]
     findings.add(len(ids) - len(set(ids)), "a statement's id stands more than once")
-    numbers = array(entries["statement"]).to_pylist()
+    numbers = Counter(array(parts["statement"].filter(is_entry)).to_pylist())
     texts = pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in rows[0] if name != "statement"]))
     columns = {name: array(texts[name]) for name in texts.column_names}
     opening, closing = (_balances(columns, name, findings) for name in ("opening", "ending"))
@@ -79,7 +81,7 @@ def _statements(message: Message, own: pa.Table, entries: pa.Table, findings: Fi
             "to_date": dates(columns["to_date"], findings, "a statement's last day"),
             "opening_idr": opening,
             "closing_idr": closing,
-            "row_count": [numbers.count(row["statement"]) for row in rows],
+            "row_count": [numbers[row["statement"]] for row in rows],
         }
     )
 
