@@ -11,8 +11,8 @@ from ledger import audit, queries, store
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
 from reconciliation.exceptions import MACHINE, case_of
-from reconciliation.reports.facts import CycleFacts, schema, table
 from reconciliation.reports.answers import sides_of
+from reconciliation.reports.facts import CycleFacts, schema, table
 
 _ABOUT = ("wave", "province", "occupation")
 
