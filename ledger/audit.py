@@ -177,22 +177,6 @@ def shared_accounts(connection: sa.Connection, period: str) -> int:
     return int(connection.scalar(sa.select(sa.func.count()).select_from(several)) or 0)
 
 
-def breaks_first_seen(connection: sa.Connection) -> dict[str, int]:
-    """When each break was first found, in microseconds since 1970."""
-    b = store.breaks.c
-    query = sa.select(b.break_id, sa.func.min(b.at)).group_by(b.break_id)
-    return {break_id: int(at) for break_id, at in connection.execute(query)}
-
-
-def case_acts(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
-    """The acts on each case (act, person, note), oldest first."""
-    x = store.exception_acts
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in connection.execute(sa.select(x).order_by(x.c.seq)).mappings():
-        found.setdefault(row["break_id"], []).append(dict(row))
-    return found
-
-
 def last_checks(connection: sa.Connection, period: str) -> pa.Table:
     """The last result of each check of the period's runs, and of intake and collection, which belong to no period."""
     c = store.check_results.c

@@ -8,12 +8,17 @@ import pyarrow.parquet as pq
 from ledger.archive import Archive
 
 
-def put_table(archive: Archive, table: pa.Table) -> str:
-    """Keep a table; returns the SHA-256 of its Parquet bytes, which depend on its rows alone."""
+def to_parquet(table: pa.Table) -> memoryview:
+    """A table as Parquet bytes that depend on its rows alone."""
     sink = io.BytesIO()
     plain = table.replace_schema_metadata(None).combine_chunks()
     pq.write_table(plain, sink, compression="zstd", row_group_size=262_144, store_schema=True)
-    return archive.put(sink.getbuffer())
+    return sink.getbuffer()
+
+
+def put_table(archive: Archive, table: pa.Table) -> str:
+    """Keep a table; returns the SHA-256 of its Parquet bytes."""
+    return archive.put(to_parquet(table))
 
 
 def get_table(archive: Archive, key: str) -> pa.Table:

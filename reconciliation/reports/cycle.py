@@ -10,19 +10,18 @@ import pyarrow.compute as pc
 from ledger import audit, queries, store
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
-from reconciliation.exceptions import MACHINE, case_of
+from reconciliation import evidence
+from reconciliation.exceptions import MACHINE, Case
 from reconciliation.reports.answers import sides_of
 from reconciliation.reports.facts import CycleFacts, schema, table
 
 _ABOUT = ("wave", "province", "occupation")
 
 
-def gather(house: House, period: str, evidence: Mapping[str, pa.Table]) -> CycleFacts:
-    """The facts of a period as the ledger has them, as at `house.at`.
-
-    `evidence` is what banks have said so far: `responses`, `statements` and `entries`, their v1 with bank and evidence.
-    """
+def gather(house: House, period: str) -> CycleFacts:
+    """The facts of a period as the ledger and the archive have them, as at `house.at`."""
     with house.store.reading() as connection:
+        said = evidence.load(connection, house.archive)
         count, head = audit.head(connection)
         run = queries.last_entitlement_run(connection, period)
         cut_off = from_micros(run["cut_off"]) if run else None
@@ -40,7 +39,7 @@ def gather(house: House, period: str, evidence: Mapping[str, pa.Table]) -> Cycle
             decided=_counted("decided", decisions),
             paid=_counted("paid", instructed),
             standing=_conform("standing", audit.standing(connection)),
-            sides=_counted("sides", sides_of(instructed, files, evidence["responses"], evidence["entries"])),
+            sides=_counted("sides", sides_of(instructed, files, said["responses"], said["entries"])),
             totals=_totals(instructed, files, batches),
             decisions_people=_conform("decisions_people", audit.decisions_people(connection)),
             funds=_conform("funds", queries.whole(connection, "funds").sort_by("reference")),
@@ -59,7 +58,7 @@ def gather(house: House, period: str, evidence: Mapping[str, pa.Table]) -> Cycle
             quarantine=_conform("quarantine", audit.quarantined(connection)),
             files=_conform("files", files),
             inbound=_conform("inbound", queries.inbound(connection)),
-            balances=_balances(evidence["statements"]),
+            balances=_balances(said["statements"]),
         )
 
 
@@ -116,10 +115,10 @@ def _totals(instructed: pa.Table, files: pa.Table, batches: list[dict[str, Any]]
 
 def _breaks(connection: store.Connection, period: str) -> pa.Table:
     """Breaks in force with the time at which each was first found, and where its case stands."""
-    first, acts = audit.breaks_first_seen(connection), audit.case_acts(connection)
+    first, cases = queries.first_found(connection), evidence.cases(connection)
     rows = []
     for row in queries.breaks_in_force(connection, period).to_pylist():
-        case = case_of(row["break_id"], acts.get(row["break_id"], []))
+        case = cases.get(row["break_id"], Case(row["break_id"]))
         more = {
             "first_at": from_micros(first[row["break_id"]]),
             "owner": case.owner,

@@ -1,0 +1,280 @@
+"""Check an evidence pack from its own bytes: no home, no network, no database.
+
+Hashes show that nothing in the pack was changed after it was written; the event chain, the digests that people consented
+to and the sums show that its tables fit each other, so that rewriting one of them and its hash is found too.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from ledger.chain import GENESIS, event_hash
+from schemas.errors import EvidenceDamaged, InputRejected
+
+FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 1, "manifest.json"
+TABLES = (
+    "acts", "batches", "breaks", "checks", "consents", "entitlements", "entries", "events", "files", "inbound",
+    "instructions", "matches", "proofs", "quarantine", "responses", "statements",
+)  # fmt: skip
+"""The tables that every pack holds, each as Parquet and as CSV."""
+_UNSENT = ("drafted", "withdrawn")
+_CHUNK_BYTES = 1 << 20
+
+
+def canonical(said: Mapping[str, Any]) -> str:
+    """SHA-256 over a manifest's content in one fixed JSON form."""
+    return hashlib.sha256(
+        json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    ).hexdigest()
+
+
+def verify_pack(path: Path) -> dict[str, Any]:
+    """Check a pack; returns how many of what were checked, and the chain's head to compare with the signed minutes.
+
+    `EvidenceDamaged` when anything is not as it was written or does not fit, with where to look; `InputRejected` when
+    the file is no evidence pack at all.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputRejected(f"{path} cannot be read.", error.strerror or "", "Give the path of a pack.") from None
+    if not content.startswith(b"PK"):
+        raise _no_pack(path)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = _members(path, archive)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+        _damaged("the zip itself", "It is cut short or changed.")
+    said = _manifest(path, members)
+    _check_members(said, members)
+    tables = {name: _table(members, said, name) for name in TABLES}
+    _check_chain(said, tables["events"])
+    _check_decisions(said, tables, members)
+    _check_matches(said, tables, members)
+    _check_sums(tables)
+    _check_consents(tables)
+    _check_proofs(tables)
+    return {
+        "period": said["period"],
+        "members": len(members),
+        "events": tables["events"].num_rows,
+        "chain_head": said["chain"]["head"],
+        "entitlements": tables["entitlements"].num_rows,
+        "instructions": tables["instructions"].num_rows,
+        "batches": tables["batches"].num_rows,
+        "files": tables["files"].num_rows,
+        "consents": tables["consents"].num_rows,
+        "proofs": tables["proofs"].num_rows,
+        "proofs_that_hold": pc.sum(tables["proofs"]["holds"].cast(pa.int64())).as_py() or 0,
+        "open_breaks": pc.sum(pc.equal(tables["breaks"]["state"], "open").cast(pa.int64())).as_py() or 0,
+    }
+
+
+def _no_pack(path: Path) -> InputRejected:
+    return InputRejected(f"{path.name} is no evidence pack.", "", "Give a pack that `salur report` wrote.")
+
+
+def _damaged(where: str, why: str) -> NoReturn:
+    raise EvidenceDamaged(
+        f"The pack is damaged: {where}.", why, "Ask for the pack again and compare the chain's head with the minutes."
+    )
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, bytes]:
+    names = archive.namelist()
+    if MANIFEST not in names:
+        raise _no_pack(path)
+    if len(set(names)) != len(names):
+        _damaged("the zip itself", "A member is there twice.")
+    return {name: archive.read(name) for name in names}
+
+
+def _manifest(path: Path, members: Mapping[str, bytes]) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = json.loads(members[MANIFEST])
+        digest = said.pop("digest", None)
+        is_ours = said.get("format") == FORMAT
+    except (ValueError, AttributeError):
+        _damaged(MANIFEST, "It cannot be read.")
+    if not is_ours and digest is None:
+        raise _no_pack(path)
+    if digest != canonical(said):
+        _damaged(MANIFEST, "It was changed after it was written.")
+    if said["version"] != VERSION:
+        raise InputRejected(
+            f"The pack is of version {said['version']}.",
+            f"This Salur reads version {VERSION}.",
+            "Use the one it names.",
+        )
+    return said
+
+
+def _check_members(said: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
+    promised = said["members"]
+    for name in sorted(promised.keys() ^ (members.keys() - {MANIFEST})):
+        _damaged(name, "It is missing." if name in promised else "It was put in.")
+    for name, about in promised.items():
+        if hashlib.sha256(members[name]).hexdigest() != about["sha256"]:
+            _damaged(name, "Its SHA-256 is not the manifest's.")
+
+
+def _table(members: Mapping[str, bytes], said: Mapping[str, Any], name: str) -> pa.Table:
+    parquet, csv = f"tables/{name}.parquet", f"tables/{name}.csv"
+    if parquet not in members or csv not in members:
+        _damaged(parquet, "The table is missing.")
+    try:
+        table = pq.read_table(io.BytesIO(members[parquet]))
+        rows = _csv_rows(members[csv])
+    except pa.ArrowException:
+        _damaged(parquet, "The table cannot be read.")
+    if not table.num_rows == rows == said["members"][parquet]["rows"] == said["members"][csv]["rows"]:
+        _damaged(parquet, f"{table.num_rows} rows as Parquet, {rows} as CSV.")
+    return table
+
+
+def _csv_rows(content: bytes) -> int:
+    head = content[: content.index(b"\n")] if b"\n" in content else content
+    names = [str(i) for i in range(head.count(b",") + 1)]
+    options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    reading = pa_csv.ReadOptions(column_names=names, skip_rows=1)
+    parsing = pa_csv.ParseOptions(newlines_in_values=True)
+    if len(content) <= len(head) + 1:
+        return 0
+    return int(pa_csv.read_csv(io.BytesIO(content), reading, parsing, options).num_rows)
+
+
+# --- what fits what ---------------------------------------------------------------------------------------------------
+
+
+def _check_chain(said: Mapping[str, Any], events: pa.Table) -> None:
+    previous = GENESIS
+    instants = events["at"].cast(pa.int64()).to_pylist()
+    for number, (row, at_us) in enumerate(zip(events.drop_columns(["at"]).to_pylist(), instants, strict=True), 1):
+        again = event_hash(row["seq"], at_us, row["actor"], row["kind"], row["subject"], row["details"], previous)
+        if row["seq"] != number or row["previous_hash"] != previous or row["hash"] != again:
+            _damaged(f"tables/events, event {number}", "The chain of hashes breaks there.")
+        previous = row["hash"]
+    if previous != said["chain"]["head"] or events.num_rows != said["chain"]["events"]:
+        _damaged("tables/events", "The chain does not end as the manifest says.")
+
+
+def _details(events: pa.Table, kind: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    for row in events.filter(pc.equal(events["kind"], kind)).to_pylist():
+        yield row["subject"], json.loads(row["details"])
+
+
+def _check_decisions(said: Mapping[str, Any], tables: Mapping[str, pa.Table], members: Mapping[str, bytes]) -> None:
+    """The decisions are the bytes whose hash the chain took when they were made; so are the rules."""
+    runs = [details for _, details in _details(tables["events"], "entitled") if details["period"] == said["period"]]
+    if not runs:
+        return
+    digest = hashlib.sha256(members["tables/entitlements.parquet"]).hexdigest()
+    if digest != runs[-1]["decisions_sha256"]:
+        _damaged("tables/entitlements", "These are not the decisions that the chain of events names.")
+    for name, content in members.items():
+        policy = name.removeprefix("policies/").removesuffix(".toml")
+        if name.startswith("policies/") and hashlib.sha256(content).hexdigest() != runs[-1]["policies"].get(policy):
+            _damaged(name, "These are not the rules that the chain of events names.")
+
+
+def _check_matches(said: Mapping[str, Any], tables: Mapping[str, pa.Table], members: Mapping[str, bytes]) -> None:
+    """The matches are those of the last reconciliation in the chain, each with its instruction's amount."""
+    ending = f"-{said['period']}"
+    runs = [details for run, details in _details(tables["events"], "reconciled") if run.endswith(ending)]
+    if not runs:
+        return
+    if hashlib.sha256(members["tables/matches.parquet"]).hexdigest() != runs[-1]["matches_sha256"]:
+        _damaged("tables/matches", "These are not the matches that the chain of events names.")
+    keys = ["end_to_end_id", "file_name", "amount_idr"]
+    without = tables["matches"].select(keys).join(tables["instructions"].select(keys), keys, join_type="left anti")
+    if without.num_rows:
+        where = f"tables/instructions, {min(without['end_to_end_id'].to_pylist())}"
+        _damaged(where, f"{without.num_rows} matches are of payments that are not as they were sent.")
+
+
+def _sums(table: pa.Table, by: str, count: str | None, amount: str) -> dict[str, tuple[int, int]]:
+    grouped = table.group_by(by).aggregate([([], "count_all") if count is None else (count, "sum"), (amount, "sum")])
+    name = "count_all" if count is None else f"{count}_sum"
+    return {row[by]: (row[name], row[f"{amount}_sum"] or 0) for row in grouped.to_pylist()}
+
+
+def _check_sums(tables: Mapping[str, pa.Table]) -> None:
+    """Instructions against file headers, files against batches, and each due decision against its first attempt."""
+    files = tables["files"].filter(pc.invert(tables["files"]["is_companion"]))
+    stated = _sums(files, "file_name", "transaction_count", "control_sum_idr")
+    held = _sums(tables["instructions"], "file_name", None, "amount_idr")
+    for name in sorted(stated.keys() | held.keys()):
+        if stated.get(name) != held.get(name):
+            _damaged(f"tables/files, {name}", f"It states {stated.get(name)}; its instructions are {held.get(name)}.")
+    by_file = _sums(files, "batch", "transaction_count", "control_sum_idr")
+    by_batch = _sums(tables["batches"], "batch", "transaction_count", "control_sum_idr")
+    for name in sorted(by_file.keys() | by_batch.keys()):
+        if by_file.get(name) != by_batch.get(name):
+            _damaged(f"tables/batches, {name}", f"It states {by_batch.get(name)}; its files are {by_file.get(name)}.")
+    _check_first_attempts(tables)
+
+
+def _check_first_attempts(tables: Mapping[str, pa.Table]) -> None:
+    instructions, decisions = tables["instructions"], tables["entitlements"]
+    first = instructions.filter(
+        pc.and_(pc.equal(instructions["attempt"], 1), pc.not_equal(instructions["state"], "withdrawn"))
+    )
+    keys = ["participant_id", "benefit", "sequence", "amount_idr"]
+    due = decisions.filter(pc.equal(decisions["decision"], "due")).select(keys)
+    without = first.select([*keys, "end_to_end_id"]).join(due, keys, join_type="left anti")
+    if without.num_rows:
+        ids = sorted(without["end_to_end_id"].to_pylist())
+        _damaged(f"tables/instructions, {ids[0]}", f"{len(ids)} first attempts have no due decision of that amount.")
+
+
+def _check_consents(tables: Mapping[str, pa.Table]) -> None:
+    """Each batch's digest is that of its files; whoever released it is not its maker, and saw exactly that digest."""
+    lines: dict[str, list[str]] = {}
+    for row in tables["files"].select(["batch", "file_name", "sha256"]).to_pylist():
+        lines.setdefault(row["batch"], []).append(f"{row['file_name']} {row['sha256']}\n")
+    given: dict[str, list[dict[str, Any]]] = {}
+    for row in tables["consents"].to_pylist():
+        if row["purpose"] == "release":
+            given.setdefault(row["subject"], []).append(row)
+    recorded = {(batch, details["digest"]) for batch, details in _details(tables["events"], "released")}
+    for batch in tables["batches"].to_pylist():
+        name, digest = batch["batch"], batch["digest"]
+        where = f"tables/batches, {name}"
+        if hashlib.sha256("".join(sorted(lines.get(name, []))).encode()).hexdigest() != digest:
+            _damaged(where, "Its digest is not that of its files.")
+        consents = given.get(name, [])
+        if any(_same_person(each["person"], batch["maker"]) for each in consents):
+            _damaged(where, "Its maker consented to its release.")
+        if batch["state"] not in _UNSENT and not any(each["digest"] == digest for each in consents):
+            _damaged(where, "It went out without consent to these bytes.")
+        if any((name, each["digest"]) not in recorded for each in consents):
+            _damaged(where, "The chain of events knows nothing of a consent.")
+
+
+def _same_person(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def _check_proofs(tables: Mapping[str, pa.Table]) -> None:
+    """An equation holds exactly when both sides are equal; the one of a file has the file's own count and sum."""
+    files = _sums(tables["files"], "file_name", "transaction_count", "control_sum_idr")
+    for row in tables["proofs"].to_pylist():
+        where = f"tables/proofs, {row['stage']} {row['scope']}"
+        left, right = (row["left_count"], row["left_idr"]), (row["right_count"], row["right_idr"])
+        if row["holds"] != (left == right):
+            _damaged(where, "It is said to hold and does not, or the other way round.")
+        if row["stage"] == "file_total" and files.get(row["scope"]) != left:
+            _damaged(where, f"The file states {files.get(row['scope'])}, the proof {left}.")
