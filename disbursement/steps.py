@@ -12,7 +12,7 @@ from banks.profiles import profiles
 from disbursement import facts, orders, submission
 from disbursement import intake as taking
 from disbursement.entitlement import decide
-from disbursement.policy import load_policy, policies
+from disbursement.policy import load_policy, policies, policy_file
 from disbursement.release import PURPOSE, check_release
 from disbursement.sources.files import open_drop
 from ledger import chain, consent, landing, queries, store
@@ -109,6 +109,8 @@ def _changes(house: House, period: str, decisions: pa.Table) -> pa.Table:
 
 def _save_run(house: House, period: str, cut_off: datetime, decisions: pa.Table, counts: dict[str, int]) -> str:
     key = put_table(house.archive, decisions)
+    for name in policies():
+        house.archive.put(policy_file(name))
     with house.store.transaction() as connection:
         last = queries.last_entitlement_run(connection, period)
         if last and last["archive_key"] == key and last["cut_off"] == to_micros(cut_off):

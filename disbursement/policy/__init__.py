@@ -134,9 +134,14 @@ def policies() -> list[str]:
 @cache
 def load_policy(name: str) -> Policy:
     """The policy of that name. A name that is not in `policies()` raises KeyError."""
+    return parse_policy(policy_file(name))
+
+
+def policy_file(name: str) -> bytes:
+    """The bytes of the file of the policy of that name, whose SHA-256 is its digest."""
     for file in _files():
         if file.name == name + _SUFFIX:
-            return parse_policy(file.read_bytes())
+            return file.read_bytes()
     raise KeyError(name)
 
 
