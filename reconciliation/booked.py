@@ -32,8 +32,9 @@ NO_REFERENCE = ("NOTPROVIDED", "NONREF", "")
 class Booked:
     """By position of the instruction; rows are positions in `rows`, -1 for none.
 
-    `in_dispute` is set by file: debits bear its reference and none is for what it should be. `placed` has one row a booked row: bank,
-    evidence, statement_id, entry_number, detail_number, direction, amount_idr, place, file_name.
+    `in_dispute` is set by file: debits bear its reference and none is for what it should be. `placed` has one row a
+    booked row: bank, evidence, statement_id, entry_number, detail_number, direction, amount_idr, place. `periods`: the
+    period of each statement that names something of ours, by (bank, evidence, statement_id).
     """
 
     rows: pa.Table
@@ -42,6 +43,7 @@ class Booked:
     back_row: Numbers
     in_dispute: Flags
     placed: pa.Table
+    periods: dict[tuple[str, str, str], str]
 
     @property
     def debited(self) -> Flags:
@@ -80,7 +82,9 @@ class _Reader:
         self.position: Numbers = np.where(np.append(ours.was_sent, False)[known], known, -1)
         self.unsent: Numbers = np.where(self.position < 0, known, -1)
         self.file = self._files()
-        self.entry = self._entries()
+        self.statement = self._numbered("bank", "evidence", "statement_id")
+        self.periods = self._periods()
+        self.entry = self._numbered("bank", "evidence", "statement_id", "entry_number")
         self.amount, self.entry_amount = self._amounts()
         self.place = np.full(rows.num_rows, -1, dtype=np.int64)
         self.debit_row = np.full(count, -1, dtype=np.int64)
@@ -103,13 +107,17 @@ class _Reader:
         disagrees = np.logical_or.reduce([(one >= 0) & (one != highest) for one in found])
         return np.where(disagrees, -2, highest)
 
-    def _entries(self) -> Numbers:
-        """A number for each entry, the same for its details."""
-        keys = pc.binary_join_element_wise(
-            self.rows["bank"], self.rows["evidence"], self.rows["statement_id"],
-            pc.cast(self.rows["entry_number"], pa.string()), "\x1f",
-        )  # fmt: skip
-        return to_numbers(keys.combine_chunks().dictionary_encode().indices, -1)
+    def _numbered(self, *columns: str) -> Numbers:
+        """A number for each distinct combination of the columns."""
+        texts = [pc.cast(self.rows[column], pa.string()) for column in columns]
+        return to_numbers(pc.binary_join_element_wise(*texts, "\x1f").combine_chunks().dictionary_encode().indices, -1)
+
+    def _periods(self) -> dict[int, str]:
+        """The period of each statement that names something of ours."""
+        known = np.maximum(self.position, self.unsent)
+        return self.ours.periods_of(
+            self.statement, np.where(known >= 0, np.append(self.ours.file, -1)[known], self.file)
+        )
 
     def _amounts(self) -> tuple[Numbers, Numbers]:
         """Each row's amount, which for the only row of an entry is the entry's, and its entry's; -1: no whole rupiah."""
@@ -325,7 +333,7 @@ class _Reader:
     def _note(self, kind: str, row: int, expected: object, found: object, subject: str, file: int | None) -> None:
         """A break about a row that has its place already."""
         position = int(self.position[row])
-        self.findings.add(
+        self.findings.within(self.periods.get(int(self.statement[row]))).add(
             kind,
             self._cell("bank", row),
             expected,
@@ -364,10 +372,15 @@ class _Reader:
         placed = self.rows.select(columns)
         placed = placed.append_column("amount_idr", pa.array(np.maximum(self.counted, 0)))
         placed = placed.append_column("place", places)
-        placed = pa.concat_tables([placed, self._remainders(placed)])
-        return Booked(self.rows, self.debit_row, self.debit_rule, self.back_row, self.in_dispute, placed)
+        firsts = {code: int(np.flatnonzero(self.statement == code)[0]) for code in self.periods}
+        periods = {
+            (self._cell("bank", row), self._cell("evidence", row), self._cell("statement_id", row)): self.periods[code]
+            for code, row in firsts.items()
+        }
+        placed = pa.concat_tables([placed, self._remainders(placed, periods)])
+        return Booked(self.rows, self.debit_row, self.debit_rule, self.back_row, self.in_dispute, placed, periods)
 
-    def _remainders(self, placed: pa.Table) -> pa.Table:
+    def _remainders(self, placed: pa.Table, periods: dict[tuple[str, str, str], str]) -> pa.Table:
         """Entries whose details do not sum to them: a break, and its rupiah."""
         keys = ["bank", "evidence", "statement_id", "entry_number", "direction"]
         sums = placed.group_by(keys).aggregate([("amount_idr", "sum")])
@@ -377,7 +390,8 @@ class _Reader:
         for row in differs.to_pylist():
             name = f"{row['statement_id']}/{row['entry_number']}"
             entry, details = row["entry_amount_idr"] or 0, row["amount_idr_sum"]
-            self.findings.add(
+            period = periods.get((row["bank"], row["evidence"], row["statement_id"]))
+            self.findings.within(period).add(
                 "totals_differ",
                 row["bank"],
                 entry,

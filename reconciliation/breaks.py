@@ -6,7 +6,7 @@ the same identifier, and one that a late file explains is no longer found. Nothi
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -77,6 +77,10 @@ class Findings:
     period: str
     periods: Mapping[str, str]
     _rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def within(self, period: str | None) -> "Findings":
+        """The same findings, for breaks without a file that belong to `period`; None: to this one's own."""
+        return replace(self, period=period) if period else self
 
     def add(
         self,

@@ -43,8 +43,8 @@ class Matched:
 
     `matches` is matches.v1 sorted by end_to_end_id; `breaks` is breaks.v1; `placed` is described at
     `reconciliation.booked.Booked`; `bookings` has our own amounts of what statements show, by file: file_name, bank,
-    debited_count, debited_idr, back_count, back_idr. `statements` and `entries` are what counts of those given, each
-    statement once.
+    debited_count, debited_idr, back_count, back_idr. `statements` (with the period of the files they name) and `entries`
+    are what counts of those given, each statement once.
     """
 
     matches: pa.Table
@@ -72,18 +72,20 @@ def match(
     execution_date and, where known, answer_due_at (instant), statement_due_on and reversal_due_on (Jakarta dates);
     without one nothing is late. The files concerned are those of the period and those that any evidence given names.
     `responses`, `statements`: their v1 with bank, evidence and received (order of arrival); `entries`: with bank and
-    evidence. `modes`: each bank's response mode. `period` stands on breaks that belong to no file of ours.
+    evidence. `modes`: each bank's response mode. A break without a file has the period of the files that the same report
+    or statement names; `period` stands on those of evidence that names nothing of ours.
     """
     assert at.tzinfo is not None, "an instant with an offset"
     ours = Ours(sent, files)
     findings = Findings(period, {file.name: file.period for file in ours.files if file.period})
-    taken = take_once(statements, entries, findings)
-    check_statements(taken, findings)
+    taken = take_once(statements, entries)
     reported = read_reports(ours, responses, modes, findings)
     booked = read_entries(ours, taken, reported.rejected, findings)
+    taken = taken._replace(statements=_with_periods(taken.statements, booked))
+    check_statements(taken, findings)
     state = _states(ours, reported, booked)
     _tell_contradictions(ours, reported, booked, findings)
-    _tell_return_codes(booked, state, findings)
+    _tell_return_codes(ours, booked, state, findings)
     tell_late(ours, reported, booked, at, findings)
     return Matched(
         matches=_matches(ours, reported, booked, state),
@@ -92,6 +94,13 @@ def match(
         bookings=_bookings(ours, booked),
         statements=taken.statements,
         entries=taken.entries,
+    )
+
+
+def _with_periods(statements: pa.Table, booked: Booked) -> pa.Table:
+    keys = statements.select(["bank", "evidence", "statement_id"]).to_pylist()
+    return statements.append_column(
+        "period", pa.array([booked.periods.get(tuple(k.values())) for k in keys], pa.string())
     )
 
 
@@ -133,14 +142,17 @@ def _tell_contradictions(ours: Ours, reported: Reported, booked: Booked, finding
         )  # fmt: skip
 
 
-def _tell_return_codes(booked: Booked, state: Numbers, findings: Findings) -> None:
-    """Reasons of returns that are in no list."""
-    rows = booked.back_row[state == _STATE["returned"]]
-    pairs = booked.rows.select(["bank", "return_code"]).take(pa.array(rows[rows >= 0]))
-    for pair in pairs.group_by(["bank", "return_code"]).aggregate([]).to_pylist():
-        code = pair["return_code"]
-        if code and not is_classified("return", code):
-            findings.add("unknown_code", pair["bank"], "a reason of the return list", code, subject=f"return {code}")
+def _tell_return_codes(ours: Ours, booked: Booked, state: Numbers, findings: Findings) -> None:
+    """Reasons of returns that are in no list: one break a code."""
+    positions = np.flatnonzero((state == _STATE["returned"]) & booked.sent_back)
+    codes = _take(booked.rows["return_code"], booked.back_row[positions])
+    for code in pc.unique(codes.drop_null()).to_pylist():
+        if not is_classified("return", code):
+            of_code = positions[to_flags(pc.equal(codes, code))]
+            for bank, period in ours.earliest_periods(ours.file[of_code]).items():
+                findings.within(period).add(
+                    "unknown_code", bank, "a reason of the return list", code, subject=f"return {code}"
+                )
 
 
 def _matches(ours: Ours, reported: Reported, booked: Booked, state: Numbers) -> pa.Table:

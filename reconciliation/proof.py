@@ -73,7 +73,7 @@ class Books:
 
 def prove(books: Books) -> pa.Table:
     """All equations, as proofs.v1 sorted by stage and scope. `holds` says whether counts and rupiah both agree."""
-    rows = [*_of_disbursement(books), *_of_outcomes(books), *_of_statements(books.matched)]
+    rows = [*_of_disbursement(books), *_of_outcomes(books), *_of_statements(books.matched, books.period)]
     table = pa.Table.from_pylist(rows, schema=TABLES["proofs.v1"].schema)
     return conform(table.sort_by([("stage", "ascending"), ("scope", "ascending")]), "proofs.v1")
 
@@ -149,9 +149,12 @@ def _of_outcomes(books: Books) -> Iterator[dict[str, Any]]:
     yield from _proofs("outcome_of_period", left, _gathered((books.period, total) for total in by_file.values()))
 
 
-def _of_statements(matched: Matched) -> Iterator[dict[str, Any]]:
+def _of_statements(matched: Matched, period: str) -> Iterator[dict[str, Any]]:
+    """A statement's own arithmetic in the period that it names; debits and credits over all that a bank has stated."""
     taken = Statements(matched.statements, matched.entries)
     for row in movements(taken).to_pylist():
+        if row["period"] not in (None, period):
+            continue
         opening, closing = row["opening_idr"], row["closing_idr"]
         if opening is not None and closing is not None:
             reached = Sum(row["entry_count"], opening + row["credits_idr"] - row["debits_idr"])

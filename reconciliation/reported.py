@@ -180,6 +180,7 @@ class _Reader:
         self.strays |= ~self.is_transaction & (self.file >= 0) & disagrees
         self.evidence: Numbers = to_codes(rows["evidence"])
         self.received: Numbers = to_numbers(rows["received"], 0)
+        self.periods = ours.periods_of(self.evidence, self.file)
         self.meaning = self._meanings()
         self.named = np.zeros(len(ours), dtype=bool)
         self.named[self.position[self.position >= 0]] = True
@@ -215,7 +216,7 @@ class _Reader:
         if position >= 0:
             file = self.ours.files[int(self.ours.file[position])]
         amount = int(self.ours.amount[position]) if position >= 0 else self._cell("amount_idr", row)
-        self.findings.add(
+        self.findings.within(self.periods.get(int(self.evidence[row]))).add(
             kind,
             self._cell("bank", row),
             expected,
@@ -270,13 +271,14 @@ class _Reader:
         for row in np.flatnonzero(unknown).tolist():
             self._add("unknown_code", row, "a status code of the agreed list", self._cell("status", row), "status")
         refused = usable & (self.meaning == REJECTED)
-        columns = self.rows.select(["bank", "reason_code"]).filter(pa.array(refused))
-        for pair in columns.group_by(["bank", "reason_code"]).aggregate([]).to_pylist():
-            code = pair["reason_code"]
-            if code and not is_classified("status", code):
-                self.findings.add(
-                    "unknown_code", pair["bank"], "a reason of the status list", code, subject=f"reason {code}"
-                )
+        reasons = self.rows["reason_code"]
+        for code in pc.unique(reasons.filter(pa.array(refused)).drop_null()).to_pylist():
+            if not is_classified("status", code):
+                files = self.file[refused & to_flags(pc.equal(reasons, code))]
+                for bank, period in self.ours.earliest_periods(files).items():
+                    self.findings.within(period).add(
+                        "unknown_code", bank, "a reason of the status list", code, subject=f"reason {code}"
+                    )
         return unknown
 
     def _tell_duplicates_of_ours(self, usable: Flags) -> Flags:

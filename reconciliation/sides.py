@@ -96,6 +96,24 @@ class Ours:
         mine = pa.array([getattr(file, column) for file in self.files], pa.string())
         return _index(_joined(banks, references), _joined(self.banks, mine))
 
+    def periods_of(self, sources: Numbers, files: Numbers) -> dict[int, str]:
+        """The period of each source (a report, a statement), by number: the earliest of those of the files it names."""
+        named = files >= 0
+        found: dict[int, str] = {}
+        pairs = np.unique(sources[named] * len(self.files) + files[named])
+        for source, file in (divmod(pair, len(self.files)) for pair in pairs.tolist()):
+            period = self.files[file].period
+            if period and period < found.get(source, "~"):
+                found[source] = period
+        return found
+
+    def earliest_periods(self, files: Numbers) -> dict[str, str | None]:
+        """The banks of some files, each with the earliest of its files' periods."""
+        found: dict[str, str | None] = {}
+        for file in sorted((self.files[index] for index in np.unique(files).tolist()), key=lambda f: f.period or ""):
+            found.setdefault(file.bank, file.period)
+        return found
+
     def sum_by_file(self, chosen: Flags) -> tuple[Numbers, Numbers]:
         """Count and rupiah of the chosen instructions, by file."""
         counts = np.bincount(self.file[chosen], minlength=len(self.files)).astype(np.int64)

@@ -21,38 +21,39 @@ _ENTRY = TABLES["entries.v1"].columns
 
 
 class Statements(NamedTuple):
-    """Each statement once, with its entries: statements.v1 and entries.v1, each with `bank` and `evidence`."""
+    """Each statement once, with its entries: statements.v1 and entries.v1, each with `bank` and `evidence`.
+
+    Once entries are read, `statements` has a column `period` too: that of the files it names, null where it names none.
+    """
 
     statements: pa.Table
     entries: pa.Table
+    conflicts: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
 
 
-def take_once(statements: pa.Table, entries: pa.Table, findings: Findings) -> Statements:
-    """Drop repeats of statements, name conflicts, and keep for each the content received first.
+def take_once(statements: pa.Table, entries: pa.Table) -> Statements:
+    """Drop repeats of statements, gather conflicts (first, other), and keep for each the content received first.
 
     `statements` has a column `received` besides `bank` and `evidence`. Statements of one file share its evidence.
     """
     ordered = statements.sort_by([(column, "ascending") for column in ("received", "evidence", "statement_id")])
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     kept: list[int] = []
+    conflicts: list[tuple[dict[str, Any], dict[str, Any]]] = []
     for index, row in enumerate(ordered.to_pylist()):
         key = tuple(row[column] for column in _KEY)
         if key not in first:
             first[key] = row
             kept.append(index)
         elif not _same(first[key], row, entries):
-            findings.add(
-                "statement_conflict", row["bank"], _digest_of(first[key]), _digest_of(row),
-                subject=f"{row['account']} {row['statement_id']}",
-            )  # fmt: skip
+            conflicts.append((first[key], row))
     chosen = ordered.take(pa.array(kept, pa.int64()))
     keys = chosen.select(["bank", "evidence", "statement_id"])
     columns = entries.column_names
     held = entries.join(keys, ["bank", "evidence", "statement_id"], join_type="left semi").select(columns)
     order = ["bank", "statement_id", "evidence", "entry_number", "detail_number"]
-    return Statements(
-        chosen.combine_chunks(), held.sort_by([(column, "ascending") for column in order]).combine_chunks()
-    )
+    entries_once = held.sort_by([(column, "ascending") for column in order]).combine_chunks()
+    return Statements(chosen.combine_chunks(), entries_once, tuple(conflicts))
 
 
 def _same(one: dict[str, Any], other: dict[str, Any], entries: pa.Table) -> bool:
@@ -125,15 +126,26 @@ def movements(taken: Statements) -> pa.Table:
 
 
 def check_statements(taken: Statements, findings: Findings) -> None:
-    """Breaks of arithmetic (opening + credits - debits = closing) and of continuity between statements of an account."""
+    """Breaks of arithmetic (opening + credits - debits = closing), of continuity, and of one id with two contents.
+
+    `taken.statements` has its column `period`.
+    """
     by_account: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    periods: dict[tuple[Any, ...], str | None] = {}
     for row in movements(taken).to_pylist():
-        _check_arithmetic(row, findings)
+        _check_arithmetic(row, findings.within(row["period"]))
         by_account[row["bank"], row["account"] or ""].append(row)
+        periods[tuple(row[column] for column in _KEY)] = row["period"]
     for (bank, account), rows in by_account.items():
         rows.sort(key=_when)
         for before, after in pairwise(rows):
-            _check_pair(bank, account, before, after, findings)
+            _check_pair(bank, account, before, after, findings.within(after["period"] or before["period"]))
+
+    for first, other in taken.conflicts:
+        findings.within(periods[tuple(first[column] for column in _KEY)]).add(
+            "statement_conflict", first["bank"], _digest_of(first), _digest_of(other),
+            subject=f"{first['account']} {first['statement_id']}",
+        )  # fmt: skip
 
 
 def _when(row: dict[str, Any]) -> tuple[str, int, str]:

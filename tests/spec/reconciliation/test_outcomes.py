@@ -410,3 +410,11 @@ def test_an_amount_in_another_currency_is_not_ours() -> None:
     made.statement(1, [debit_of("F1", 3 * TRANCHE, currency="USD")])
     assert set(states(made.matched()).values()) == {"submitted"}
     assert ("amount_differs", "F1") in breaks(made.matched())
+
+
+def test_an_unknown_return_code_returns_all_the_same_and_goes_to_a_person_once() -> None:
+    made = world()
+    made.statement(1, [debit_of("F1", 3 * TRANCHE)])
+    made.statement(2, [entry("credit", TRANCHE, end_to_end_id=e, return_code="AM14") for e in ("E1", "E2")])
+    assert states(made.matched()) == {"E1": "returned", "E2": "returned", "E3": "debited"}
+    assert breaks(made.matched()) == [("unknown_code", None)]

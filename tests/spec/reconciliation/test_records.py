@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from reconciliation.matching import file_states, hold_moves
-from tests.lib.reconciling import PERIOD, World, breaks, states
+from tests.lib.reconciling import PERIOD, TRANCHE, World, breaks, debit_of, entry, states
 
 
 def test_a_state_that_most_of_a_file_shares_is_the_file_s_and_the_rest_are_rows() -> None:
@@ -39,3 +39,20 @@ def test_files_of_two_banks_do_not_answer_for_each_other() -> None:
     made.report("F2", {"E2": "ACSC"}, bank="bni")
     assert states(made.matched()) == {"E1": "debited", "E2": "submitted"}
     assert [kind for kind, _ in breaks(made.matched())] == ["unknown_to_us"]
+
+
+def test_a_break_without_a_file_belongs_to_the_period_of_the_evidence_that_shows_it() -> None:
+    made = World()
+    made.file("F1", ["E1"])
+    made.sent[0]["period"] = "2020-04"
+    made.report("F1", {"E1": "ACSC", "X9": "ACSC"})
+    made.statement(1, [debit_of("F1", TRANCHE), entry("debit", 6_500)])
+    made.statement(3, [])
+    made.report("ELSE", group="ACSC")
+    rows = sorted((row["kind"], row["found"], row["period"]) for row in made.matched().breaks.to_pylist())
+    assert rows == [
+        ("statement_gap", "number 3, opening 999393500", "2020-04"),
+        ("unknown_to_us", "6500 in S1/2", "2020-04"),
+        ("unknown_to_us", "X9", "2020-04"),
+        ("unknown_to_us", "message M-ELSE (1 rows)", PERIOD),
+    ]
