@@ -153,7 +153,9 @@ class _Lines:
         header_of = np.full(int(block_of[-1]) + 1 if len(block_of) else 0, -1, dtype=np.int64)
         header_of[block_of[header]] = np.flatnonzero(header)
         detail = np.flatnonzero(~header)
-        bare = np.setdiff1d(np.arange(entries.num_rows), entry_of[detail])
+        is_bare = np.ones(entries.num_rows, dtype=bool)
+        is_bare[entry_of[detail]] = False
+        bare = np.flatnonzero(is_bare)
         entry = np.concatenate([entry_of[detail], bare])
         order = np.argsort(entry, kind="stable")
         self.message, self.entries, self.details = message, entries, details
@@ -250,10 +252,9 @@ def _entries(lines: _Lines, statements: pa.Table, findings: Findings) -> pa.Tabl
 
 def _numbers(lines: _Lines, statement: pa.Array) -> Positions:
     """Each row's entry counted from 1 within its statement."""
-    number = statement.to_numpy()
-    first = {int(value): int(index) for value, index in zip(*np.unique(number, return_index=True), strict=True)}
-    starts = np.array([lines.entry[first[value]] for value in number.tolist()], dtype=np.int64)
-    return np.asarray(lines.entry - starts + 1)
+    changes = np.flatnonzero(np.diff(statement.to_numpy().astype(np.int64), prepend=-1))
+    rows = np.diff(np.append(changes, len(statement)))
+    return np.asarray(lines.entry - np.repeat(lines.entry[changes], rows) + 1)
 
 
 def _day(lines: _Lines, date_name: str, instant_name: str, findings: Findings) -> pa.Array:

@@ -8,11 +8,13 @@ each reader counts the record elements in the bytes and compares.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Literal, NoReturn
 from xml.parsers import expat
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from xml2arrow import XmlToArrowParser
@@ -33,6 +35,9 @@ _ROOT = re.compile(rb"""<([A-Za-z_][\w.:-]*)((?:\s+[\w.:-]+\s*=\s*(?:"[^"<]*"|'[
 _ATTRIBUTE = re.compile(rb"""([\w.:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _MESSAGE = re.compile(rb"(?<![a-z])([a-z]{4}\.[0-9]{3})\.001\.([0-9]{2})(?![0-9])")
 _NOT_MARKUP = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
+_NAME_ENDS = np.frombuffer(b" \t\n/>", dtype=np.uint8)
+_LOOK_AHEAD = 64
+"""More than any element's name is long."""
 _ONCE = re.compile(r"at path (/[\w/@.]+)")
 
 
@@ -56,13 +61,26 @@ class Message:
     tables: dict[str, pa.Table]
     data: bytes
 
-    def positions(self, element: str) -> list[int]:
-        """Where elements of that local name open, in document order, found in the bytes without the parser."""
-        tag = element.encode()
+    @cached_property
+    def _openings(self) -> tuple[bytes, npt.NDArray[np.int64]]:
+        """The bytes without comments and CDATA, padded so that one may look ahead, and where every element opens in them."""
         text = _NOT_MARKUP.sub(b"", self.data) if b"<!" in self.data else self.data
-        # Where no prefix is declared no element has one, and searching for a fixed text is ten times as fast.
-        prefix = rb"(?:[A-Za-z_][\w.-]*:)?" if b"xmlns:" in text else b""
-        return [found.start() for found in re.finditer(b"<" + prefix + tag + rb"(?=[\s/>])", text)]
+        text += b" " * _LOOK_AHEAD
+        characters = np.frombuffer(text, dtype=np.uint8)
+        places = np.flatnonzero(characters == ord("<"))
+        return text, places[characters[places + 1] != ord("/")]
+
+    def positions(self, element: str) -> npt.NDArray[np.int64]:
+        """Where elements of that local name open, in document order, found in the bytes without the parser."""
+        text, places = self._openings
+        if b"xmlns:" in text:
+            pattern = rb"<(?:[A-Za-z_][\w.-]*:)?" + element.encode() + rb"(?=[\s/>])"
+            return np.array([found.start() for found in re.finditer(pattern, text)], dtype=np.int64)
+        # Where no prefix is declared no element has one: compare letter after letter, each time with fewer places left.
+        characters = np.frombuffer(text, dtype=np.uint8)
+        for offset, letter in enumerate(element.encode(), 1):
+            places = places[characters[places + offset] == letter]
+        return places[np.isin(characters[places + len(element) + 1], _NAME_ENDS)]
 
     def expect(self, element: str, found: int) -> None:
         """Raise unless the bytes hold exactly as many of the element as were found at their place."""
