@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from reconciliation.breaks import Findings
 from reconciliation.sides import Flags, Numbers, Ours, to_flags, to_numbers
-from reconciliation.statements import BOOKED, Statements, booked_entries
+from reconciliation.statements import BOOKED, Statements
 
 RULES = ("none", "statement:file", "statement:file_net", "statement:payment")
 NONE, FILE, FILE_NET, PAYMENT = range(len(RULES))
@@ -377,31 +377,30 @@ class _Reader:
             (self._cell("bank", row), self._cell("evidence", row), self._cell("statement_id", row)): self.periods[code]
             for code, row in firsts.items()
         }
-        placed = pa.concat_tables([placed, self._remainders(placed, periods)])
+        placed = pa.concat_tables([placed, self._remainders(placed)])
         return Booked(self.rows, self.debit_row, self.debit_rule, self.back_row, self.in_dispute, placed, periods)
 
-    def _remainders(self, placed: pa.Table, periods: dict[tuple[str, str, str], str]) -> pa.Table:
+    def _remainders(self, placed: pa.Table) -> pa.Table:
         """Entries whose details do not sum to them: a break, and its rupiah."""
-        keys = ["bank", "evidence", "statement_id", "entry_number", "direction"]
-        sums = placed.group_by(keys).aggregate([("amount_idr", "sum")])
-        both = sums.join(booked_entries(self.rows), keys, join_type="inner")
-        differs = both.filter(pc.not_equal(both["amount_idr_sum"], pc.fill_null(both["entry_amount_idr"], 0)))
+        way = 2 * self.entry + self.is_debit
+        told, counted, details = (np.zeros(2 * len(self.entry) + 2, dtype=np.int64) for _ in range(3))
+        told[way] = 1
+        np.add.at(counted, way, np.maximum(self.counted, 0))
+        np.add.at(details, way, to_numbers(self.rows["amount_idr"], 0))
+        whole = to_numbers(self.rows["entry_amount_idr"], -1)
+        both_ways = (told[0::2] & told[1::2]).astype(bool)[self.entry]
+        wanted = np.where(both_ways | (whole < 0), details[way], whole)
+        _, firsts = np.unique(way, return_index=True)
         rows = []
-        for row in differs.to_pylist():
-            name = f"{row['statement_id']}/{row['entry_number']}"
-            entry, details = row["entry_amount_idr"] or 0, row["amount_idr_sum"]
-            period = periods.get((row["bank"], row["evidence"], row["statement_id"]))
+        for row in firsts[counted[way[firsts]] != wanted[firsts]].tolist():
+            entry, found = int(wanted[row]), int(counted[way[row]])
+            subject = f"details of {self._cell('statement_id', row)}/{self._cell('entry_number', row)}"
+            period = self.periods.get(int(self.statement[row]))
             self.findings.within(period).add(
-                "totals_differ",
-                row["bank"],
-                entry,
-                details,
-                amount_idr=abs(entry - details),
-                subject=f"details of {name}",
+                "totals_differ", self._cell("bank", row), entry, found, amount_idr=abs(entry - found), subject=subject
             )
-            rows.append(
-                {**{key: row[key] for key in keys}, "detail_number": 0, "amount_idr": entry - details, "place": "break"}
-            )
+            more = {"detail_number": 0, "amount_idr": entry - found, "place": "break"}
+            rows.append(placed.slice(row, 1).to_pylist()[0] | more)
         return pa.Table.from_pylist(rows, schema=placed.schema)
 
 

@@ -85,23 +85,28 @@ def booked_entries(entries: pa.Table) -> pa.Table:
     is one row a direction, with what its details say.
     """
     booked = entries.filter(pc.equal(pc.fill_null(entries["status"], BOOKED), BOOKED))
-    entry = ["bank", "evidence", "statement_id", "entry_number"]
-    keys = [*entry, "direction"]
-    rows = booked.select([*keys, "entry_amount_idr", "amount_idr"])
-    grouped = rows.group_by(keys).aggregate([("entry_amount_idr", "max"), ("amount_idr", "sum")])
-    whole = pc.coalesce(grouped["entry_amount_idr_max"], grouped["amount_idr_sum"])
+    texts = ["bank", "evidence", "statement_id"]
+    names = booked.select(texts).group_by(texts).aggregate([])
+    joined = pc.binary_join_element_wise(*(booked[text] for text in texts), "\x1f")
+    statement = pc.index_in(
+        joined, pc.binary_join_element_wise(*(names[text] for text in texts), "\x1f").combine_chunks()
+    )
+    entry = ["statement", "entry_number"]
+    rows = booked.select(["entry_number", "direction", "entry_amount_idr", "amount_idr"])
+    rows = rows.append_column("statement", statement)
+    grouped = rows.group_by([*entry, "direction"]).aggregate([("entry_amount_idr", "max"), ("amount_idr", "sum")])
+    details = grouped["amount_idr_sum"]
+    whole = pc.coalesce(grouped["entry_amount_idr_max"], details)
     both_ways = grouped.group_by(entry).aggregate([([], "count_all")]).filter(pc.field("count_all") > 1)
     if both_ways.num_rows:
-        mixed = grouped.join(both_ways, entry, join_type="left semi").select([*keys, "amount_idr_sum"])
-        plain = grouped.join(both_ways, entry, join_type="left anti")
-        whole = pa.chunked_array(
-            [
-                *pc.coalesce(plain["entry_amount_idr_max"], plain["amount_idr_sum"]).chunks,
-                *mixed["amount_idr_sum"].chunks,
-            ]
-        )
-        grouped = pa.concat_tables([plain.select(keys), mixed.select(keys)])
-    return grouped.select(keys).append_column("entry_amount_idr", whole)
+        keys = [
+            pc.add(pc.multiply(pc.cast(t["statement"], pa.int64()), 1 << 32), t["entry_number"])
+            for t in (grouped, both_ways)
+        ]
+        whole = pc.if_else(pc.is_in(keys[0], keys[1].combine_chunks()), details, whole)
+    return names.take(grouped["statement"]).append_column("entry_number", grouped["entry_number"]).append_column(
+        "direction", grouped["direction"]
+    ).append_column("entry_amount_idr", whole)  # fmt: skip
 
 
 def movements(taken: Statements) -> pa.Table:
