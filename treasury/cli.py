@@ -16,11 +16,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from ledger.house import House
-from schemas.errors import EXIT_BUG, EXIT_USAGE, SalurError, TryLater, WrongUsage
+from schemas.errors import EXIT_BUG, SalurError, TryLater, WrongUsage
 from schemas.money import format_idr
 from treasury.house import home_path, init_house, open_house
 
@@ -465,19 +464,14 @@ def main() -> None:
     sys.exit(_run(app))
 
 
-def _run(command: Callable[..., Any]) -> int:
+def _run(command: Callable[[], Any]) -> int:
     as_json = "--json" in sys.argv
     try:
-        result = command(standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        command()
+    except SystemExit as end:  # how the command line ends by itself, wrong usage included
+        return end.code if isinstance(end.code, int) else 0
     except SalurError as error:
         return _report(error, as_json)
-    except click.UsageError as error:
-        error.show()
-        return EXIT_USAGE
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        print("Interrupted.", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         return 0
     except OSError as error:
@@ -490,6 +484,7 @@ def _run(command: Callable[..., Any]) -> int:
         print("".join(traceback.format_tb(error.__traceback__)), file=sys.stderr)
         print(f"{type(error).__name__}: a bug of ours. Nothing was half-written.", file=sys.stderr)
         return EXIT_BUG
+    return 0
 
 
 def _report(error: SalurError, as_json: bool) -> int:

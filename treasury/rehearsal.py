@@ -52,8 +52,7 @@ def banks(house: House, root: Path | None, seed: int) -> dict[str, Any]:
         configure(house.path / CONFIG, running.addresses)
         for code, address in running.addresses.items():
             house.say(f"{code}: {address['host']}:{address['port']}")
-        house.say("Banks answer until Ctrl-C.")
-        running.wait_until_interrupted()
+        running.wait_until_interrupted(lambda: house.say("Banks answer until Ctrl-C."))
     return {"root": str(folder), "banks": sorted(running.addresses)}
 
 
