@@ -107,8 +107,9 @@ def _labels(nodes: Sequence[_Node], x: int) -> list[Markup]:
         wanted[index] = min(wanted[index], most)
         most = wanted[index] - _LABEL
     return [
-        _both("label", x, y, node.line.label)
-        + Markup('<text class="figure" x="{}" y="{}">{}</text>').format(x, y + 14, count(node.line.sum.people))
+        Markup('<rect class="c-{}" x="{}" y="{}" width="8" height="8" rx="2"/>').format(node.line.key, x, y - 9)
+        + _both("label", x + 13, y, node.line.label)
+        + Markup('<text class="figure" x="{}" y="{}">{}</text>').format(x + 13, y + 14, count(node.line.sum.people))
         for node, y in zip(nodes, wanted, strict=True)
     ]
 

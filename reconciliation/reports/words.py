@@ -63,9 +63,9 @@ def month(period: str) -> Text:
 
 
 DECISIONS = {
-    "due": Text("jatuh tempo, dibayar", "due"),
+    "due": Text("jatuh tempo", "due"),
     "held": Text("ditahan", "held"),
-    "not_due": Text("belum jatuh tempo", "not due"),
+    "not_due": Text("belum berhak dibayar", "not due"),
     "lapsed": Text("hangus, kembali ke kas negara", "lapsed, back to the treasury"),
     "complete": Text("semua tahap sudah diinstruksikan", "all tranches instructed"),
 }

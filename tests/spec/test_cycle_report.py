@@ -1,0 +1,219 @@
+"""The cycle report: what it says of a cycle, and what it never does."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from reconciliation.reports import figures, words
+from reconciliation.reports.facts import CycleFacts
+from reconciliation.reports.figures import Sum
+from reconciliation.reports.html import render
+from schemas.codes import BREAKS
+from tests.lib.cycle_facts import AT, HOSTILE, empty_cycle, full_cycle
+
+
+def _decided(decision: str, people: int, reasons: str = "", **about: object) -> dict[str, object]:
+    row = {"benefit": "incentive", "decision": decision, "reasons": reasons, "channel": "bni", "wave": 4}
+    return row | {"people": people, "amount_idr": people * 600_000} | about
+
+
+def _paid(state: str, people: int, **about: object) -> dict[str, object]:
+    row = {"benefit": "incentive", "state": state, "is_reissue": False, "channel": "bni", "wave": 4}
+    return row | {"people": people, "amount_idr": people * 600_000} | about
+
+
+def _sides(reported: str, booked: str, people: int) -> dict[str, object]:
+    seen = {"channel": "bni", "reported": reported, "booked": booked}
+    return seen | {"people": people, "amount_idr": people * 600_000}
+
+
+def _stated(people: int) -> list[dict[str, object]]:
+    stages = ("batches", "file_headers", "file_details")
+    return [{"stage": s, "channel": "bni", "people": people, "amount_idr": people * 600_000} for s in stages]
+
+
+class _Page(HTMLParser):
+    """Tags, headings and whatever could reach the network."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "action", "data")]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_every_person_is_in_the_first_bar_and_every_later_bar_holds_those_who_came_further() -> None:
+    facts = empty_cycle(
+        decided=[_decided("due", 10), _decided("held", 4, "no_account")],
+        paid=[_paid("credited", 7), _paid("rejected", 2), _paid("drafted", 1)],
+    )
+    assert {line.key: line.sum.people for line in figures.funnel(facts)} == {
+        "people": 14,
+        "due": 10,
+        "instructed": 10,
+        "sent": 9,
+        "accepted": 7,
+        "debited": 7,
+        "credited": 7,
+    }
+
+
+def test_a_person_with_two_reasons_is_counted_under_both() -> None:
+    facts = empty_cycle(
+        decided=[_decided("held", 3, "account_closed;owner_mismatch"), _decided("held", 1, "account_closed")]
+    )
+    assert [(line.key, line.sum.people) for line in figures.reasons(facts, "held")] == [
+        ("account_closed", 4),
+        ("owner_mismatch", 3),
+    ]
+
+
+def test_what_a_hand_over_loses_is_named_and_what_no_name_explains_is_left_over() -> None:
+    facts = empty_cycle(
+        decided=[_decided("due", 10)],
+        paid=[_paid("credited", 6), _paid("drafted", 3)],
+        totals=_stated(9),
+        sides=[_sides("credited", "debited", 4), _sides("silent", "nothing", 1)],
+    )
+    steps = {step.label.en: step for step in figures.hand_overs(facts)}
+    batches, sent, reported = steps["Batches"], steps["Sent"], steps["Bank's status reports"]
+    assert [(term.label.en, term.sum.people) for term in batches.terms] == [("not instructed", -1)]
+    assert batches.rest == figures.NOTHING
+    assert [(term.label.en, term.sum.people) for term in sent.terms] == [("drafted", -3)]
+    assert reported.sum.people == 4
+    assert reported.rest == Sum(-1, -600_000)
+
+
+def test_a_refusal_before_any_debit_explains_why_the_statement_shows_less() -> None:
+    facts = empty_cycle(
+        decided=[_decided("due", 5)],
+        paid=[_paid("credited", 4), _paid("rejected", 1)],
+        totals=_stated(5),
+        sides=[_sides("credited", "debited", 4), _sides("rejected", "nothing", 1)],
+    )
+    last = figures.hand_overs(facts)[-1]
+    assert [(term.label.en, term.sum.people) for term in last.terms] == [("rejected before debit", -1)]
+    assert last.rest == figures.NOTHING
+
+
+def test_funded_money_that_is_not_paid_out_is_still_in_the_holding_account() -> None:
+    standing = [
+        {"period": "2020-11", "state": "credited", "people": 1, "amount_idr": 600_000},
+        {"period": "2020-12", "state": "returned", "people": 1, "amount_idr": 600_000},
+        {"period": "2020-12", "state": "accepted", "people": 1, "amount_idr": 600_000},
+    ]
+    money = figures.position(
+        empty_cycle(
+            standing=standing, funds=[{"reference": "SP2D-1", "amount_idr": 3_000_000, "at": AT, "person": "rina"}]
+        )
+    )
+    assert (money.held, money.credited, money.in_process, money.sent_back) == (2_400_000, 600_000, 600_000, 600_000)
+
+
+def test_without_funds_recorded_nothing_is_said_of_the_holding_account() -> None:
+    assert figures.position(empty_cycle()).held is None
+
+
+@pytest.mark.parametrize(
+    "consent, fault",
+    [
+        ({"person": "budi", "digest": "d"}, None),
+        ({"person": " SITI ", "digest": "d"}, "the maker consented"),
+        ({"person": "budi", "digest": "other"}, "consent to other bytes"),
+        (None, "no consent"),
+    ],
+)
+def test_a_release_by_its_maker_or_to_other_bytes_is_a_fault(
+    consent: dict[str, object] | None, fault: str | None
+) -> None:
+    batch = {
+        "batch": "B1", "channel": "bni", "transaction_count": 1, "control_sum_idr": 600_000, "digest": "d",
+        "maker": "siti", "state": "submitted",
+    }  # fmt: skip
+    given = [] if consent is None else [{"purpose": "release", "subject": "B1", "via": "cli", "at": AT, **consent}]
+    (release,) = figures.releases(empty_cycle(batches=[batch], consents=given))
+    assert (release.fault.en if release.fault else None) == fault
+
+
+def test_a_break_settled_by_two_people_is_no_longer_open_and_open_ones_come_first_and_oldest_first() -> None:
+    found = figures.breaks(full_cycle())
+    assert [each.days for each in found] == [70, 40, 12, 4]
+    row = dict(found[0].row) | {"case_state": "approved"}
+    settled = figures.breaks(full_cycle(breaks=[row]))
+    assert [each.is_open for each in settled] == [False]
+    assert figures.ageing(settled) == []
+
+
+def test_every_kind_of_break_says_in_indonesian_what_closes_it() -> None:
+    assert words.RESOLVED_BY.keys() == BREAKS.keys()
+
+
+@pytest.mark.parametrize(
+    "facts, verdict",
+    [
+        (empty_cycle(), "Belum direkonsiliasi"),
+        (full_cycle(), "Rekonsiliasi sementara"),
+        (full_cycle(breaks=[]), "Rekonsiliasi sementara"),
+        (full_cycle(breaks=[], proofs=full_cycle().proofs.slice(0, 3).to_pylist()), "Rekonsiliasi final"),
+    ],
+)
+def test_the_minutes_are_final_only_when_no_break_is_open_and_every_equation_holds(
+    facts: CycleFacts, verdict: str
+) -> None:
+    page = render(facts)
+    assert verdict in page
+    assert ("Final" in page.split('id="sign_off"')[1]) == (verdict == "Rekonsiliasi final")
+
+
+def test_an_equation_that_does_not_hold_names_the_missing_rupiah() -> None:
+    missing = render(full_cycle()).split("Equations that do not hold")[1]
+    assert "Rp600.000</td>" in missing.split("</table>")[0]
+
+
+def test_the_signed_amount_stands_in_words() -> None:
+    page = render(empty_cycle(decided=[_decided("due", 2)], paid=[_paid("credited", 2)]))
+    assert "satu juta dua ratus ribu rupiah" in page
+
+
+def test_a_cycle_of_which_little_is_known_has_no_empty_headings() -> None:
+    page = render(empty_cycle(decided=[_decided("due", 2)]))
+    shown = [key for key in ("population", "match", "money", "breaks", "ended", "files") if f'id="{key}"' in page]
+    assert shown == []
+    assert 'id="decisions"' in page
+
+
+def test_what_a_source_or_a_bank_wrote_never_becomes_a_tag() -> None:
+    page = render(full_cycle())
+    assert HOSTILE not in page
+    assert page.count("&lt;script&gt;") == page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;") > 2
+    assert _Page(page).tags.count("script") == 1
+
+
+def test_the_page_reaches_for_nothing_outside_itself() -> None:
+    page = render(full_cycle())
+    assert all(address.startswith("#") for address in _Page(page).addresses)
+    assert "@import" not in page
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_the_same_facts_give_the_same_bytes() -> None:
+    assert render(full_cycle()) == render(full_cycle())
+
+
+def test_a_long_list_is_cut_and_says_that_the_pack_has_the_rest() -> None:
+    (row,) = full_cycle().ended.slice(0, 1).to_pylist()
+    page = render(full_cycle(ended=[row | {"end_to_end_id": f"PRK{i:012d}"} for i in range(201)]))
+    assert "PRK000000000199" in page
+    assert "PRK000000000200" not in page
+    assert "200 of 201 rows are shown" in page
