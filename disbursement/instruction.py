@@ -1,7 +1,7 @@
 """From a due entitlement to an instruction: one credit transfer that a bank will be asked for, or a reason why not yet."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -55,13 +55,14 @@ def draft(
     current = current.append_column("is_current", pa.repeat(True, current.num_rows))
     rows = rows.join(current, ["participant_id", "account_version"], join_type="left outer")
     aside = [empty("left_out.v1")]
-    for reason, stays_out in (
-        ("on_hold", lambda rows: pc.is_in(rows.column("participant_id"), pa.array(sorted(on_hold), pa.string()))),
-        ("account_changed", lambda rows: pc.is_null(rows.column("is_current"))),
-        ("account_unwritable", lambda rows: pc.is_null(rows.column("account_mac"))),
-        ("past_last_payment", lambda rows: _is_too_late(rows, execution_dates)),
-    ):
-        flags = stays_out(rows)
+    stays_out: dict[str, Callable[[pa.Table], pa.ChunkedArray]] = {
+        "on_hold": lambda rows: pc.is_in(rows.column("participant_id"), pa.array(sorted(on_hold), pa.string())),
+        "account_changed": lambda rows: pc.is_null(rows.column("is_current")),
+        "account_unwritable": lambda rows: pc.is_null(rows.column("account_mac")),
+        "past_last_payment": lambda rows: _is_too_late(rows, execution_dates),
+    }
+    for reason, says in stays_out.items():
+        flags = says(rows)
         aside.append(leave_out(rows.filter(flags), reason))
         rows = rows.filter(pc.invert(flags))
     return Drafted(_numbered(rows), pa.concat_tables(aside))

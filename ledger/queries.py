@@ -244,7 +244,8 @@ def funded_by(connection: sa.Connection, reference: str) -> int | None:
 def period_before(connection: sa.Connection, period: str) -> str | None:
     """The last period before this one that has decisions."""
     runs = store.entitlement_runs.c
-    return connection.scalar(sa.select(sa.func.max(runs.period)).where(runs.period < period))
+    found: str | None = connection.scalar(sa.select(sa.func.max(runs.period)).where(runs.period < period))
+    return found
 
 
 def states_of(connection: sa.Connection, file_name: str, end_to_end_id: str) -> pa.Table:

@@ -208,7 +208,7 @@ schema_versions = _define("schema_versions", "version at", "version")
 
 def _insert_only(table: sa.Table) -> None:
     for act in ("UPDATE", "DELETE"):
-        statement = sa.DDL(
+        statement = sa.DDL(  # type: ignore[no-untyped-call]
             f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} "
             f"BEGIN SELECT RAISE(ABORT, '{table.name} is insert-only'); END"
         )

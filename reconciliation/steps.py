@@ -314,9 +314,12 @@ def _save_run(
     store.insert(connection, store.reconciliation_runs, [{**row, "details": event}])
     rows = [{**proof, "run_id": run, "period": period} for proof in proofs.to_pylist()]
     store.insert(connection, store.proofs, rows)
-    before = {row["break_id"]: row for row in queries.breaks_in_force(connection, period).to_pylist()}
+    everywhere = queries.breaks_in_force(connection).to_pylist()
+    before = {row["break_id"]: row for row in everywhere if row["period"] == period}
     open_before = {name for name, row in before.items() if row["state"] == "open"}
-    changed = [{**row, "state": "open"} for name, row in mine.items() if name not in open_before]
+    # Evidence that names nothing of ours belongs to no period: it is found in each, and kept in the one that saw it first.
+    open_anywhere = {row["break_id"] for row in everywhere if row["state"] == "open"}
+    changed = [{**row, "state": "open"} for name, row in mine.items() if name not in open_anywhere]
     changed += [{**before[name], "state": "closed"} for name in sorted(open_before - mine.keys())]
     first = store.next_seq(connection, store.breaks)
     for number, row in enumerate(changed, first):

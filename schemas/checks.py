@@ -104,7 +104,8 @@ def _columns(name: str) -> frozenset[str]:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
 
 
 def _finding(name: str, row_count: int, each: Any) -> Finding:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from ledger import chain, landing, queries, store
 from ledger.house import House
+from ledger.parquet import get_table
 from reconciliation import evidence
 from schemas.errors import SalurError, WrongUsage
 from schemas.tables import TABLES as TABLES_BY_NAME
@@ -123,7 +124,7 @@ def _text(value: Any) -> Any:
 def _decided(house: House, connection: store.Connection, participant: str) -> list[dict[str, Any]]:
     story = []
     for run in queries.runs_of(connection, store.entitlement_runs, None).to_pylist():
-        decisions = queries.get_table(house.archive, run["archive_key"])
+        decisions = get_table(house.archive, run["archive_key"])
         mine = decisions.filter(pc.equal(decisions.column("participant_id"), participant)).to_pylist()
         for row in mine:
             facts = {
