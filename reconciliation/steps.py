@@ -23,6 +23,9 @@ from reconciliation.exceptions import Case, act, follow
 from reconciliation.inbox import Received, take_all
 from reconciliation.matching import Matched, file_states, hold_moves, match
 from reconciliation.proof import Books, prove
+from reconciliation.reports.cycle import gather
+from reconciliation.reports.html import render
+from reconciliation.reports.pack import write_pack
 from schemas.codes import FINAL_WITHOUT_PAYMENT
 from schemas.errors import InputRejected, ProofFailed, SalurError
 from schemas.fields import DATE, INSTANT
@@ -329,6 +332,18 @@ def _save_run(
     concerned = {name: known[name] for name in known if name in before or name in mine}
     evidence.save_acts(connection, follow(mine.values(), concerned), house.at)
     return kinds
+
+
+def report(house: House, period: str, out: Path) -> dict[str, Any]:
+    """Write the cycle report (HTML) and the evidence pack of a period into a folder; each file whole or not at all."""
+    facts = gather(house, period)
+    out.mkdir(parents=True, exist_ok=True)
+    page = out / f"report-{period}.html"
+    partial = page.with_name(f".{page.name}.partial")
+    partial.write_text(render(facts), encoding="utf-8")
+    partial.replace(page)
+    pack = write_pack(house, period, out, facts)
+    return {"period": period, "report": str(page), "pack": str(pack)}
 
 
 def exceptions(house: House, period: str | None) -> list[dict[str, Any]]:
