@@ -13,21 +13,14 @@ from typing import Protocol
 import pyarrow as pa
 
 from banks.formats import UnreadableFile, camt053, pain002
+from banks.formats.reader import sniff
 from schemas.errors import SalurError
 from schemas.tables import empty
 
 log = logging.getLogger(__name__)
 
 STATUS_REPORT, STATEMENT, UNTOLD = "status_report", "statement", "untold"
-KINDS = {
-    b"pain.002": STATUS_REPORT,
-    b"CstmrPmtStsRpt": STATUS_REPORT,
-    b"camt.053": STATEMENT,
-    b"BkToCstmrStmt": STATEMENT,
-}
-"""How a file shows what it is: the message's name in its namespace, or its root's first element."""
 TAKEN, REPEATED, QUARANTINED = "taken", "repeated", "quarantined"
-_HEAD_BYTES = 16_384
 _READER_FAILURES = (SalurError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
 
 
@@ -81,7 +74,7 @@ def take(data: bytes, bank: str, name: str, archive: Keeper, known: Container[st
     The same bytes again, under whatever name, are `repeated` and are read no more.
     """
     key = archive.put(data)
-    kind = sniff(data)
+    kind = sniff(data) or UNTOLD
     if key in known:
         log.info("%s: file %s was received before; nothing changes", bank, key[:12])
         return Received(bank, name, key, len(data), kind, REPEATED)
@@ -93,14 +86,7 @@ def take(data: bytes, bank: str, name: str, archive: Keeper, known: Container[st
 
 def read_again(data: bytes, bank: str, name: str, key: str) -> Received:
     """What the archived bytes of a file say, read as on the day they came."""
-    return _read(data, bank, name, key, sniff(data))
-
-
-def sniff(data: bytes) -> str:
-    """The kind of a file by its first kilobytes: STATUS_REPORT, STATEMENT or UNTOLD."""
-    head = data[:_HEAD_BYTES].replace(b"\x00", b"")
-    places = {kind: head.find(mark) for mark, kind in reversed(KINDS.items()) if mark in head}
-    return min(places, key=lambda kind: places[kind]) if places else UNTOLD
+    return _read(data, bank, name, key, sniff(data) or UNTOLD)
 
 
 def _read(data: bytes, bank: str, name: str, key: str, kind: str) -> Received:
@@ -109,10 +95,8 @@ def _read(data: bytes, bank: str, name: str, key: str, kind: str) -> Received:
 
     if not data:
         return quarantined("The file is empty.")
-    if kind == UNTOLD:
-        return quarantined("The file is neither a status report (pain.002) nor a statement (camt.053).")
     try:
-        if kind == STATUS_REPORT:
+        if kind != STATEMENT:  # what shows no kind is read as a status report, to say why it is none
             report = pain002.read(data)
             return Received(
                 bank, name, key, len(data), kind, TAKEN, findings=report.findings, responses=report.responses

@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from reconciliation.inbox import QUARANTINED, REPEATED, TAKEN, Received, read_again, sniff, take, take_all
+from banks.formats.reader import sniff
+from reconciliation.inbox import QUARANTINED, REPEATED, TAKEN, Received, read_again, take, take_all
 from schemas.errors import TryLater
 
 REPORT = b"""<?xml version="1.0" encoding="UTF-8"?>
