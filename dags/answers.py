@@ -13,7 +13,6 @@ here; a bank that stays silent for too long raises an alert.
 - An answer that came another way: `salur receive FILE --bank CODE`; the waiting ends by itself.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
@@ -35,15 +34,11 @@ from treasury.desk import manners
     params={"period": manners.period_param()},
 )
 def answers() -> None:
-    @task
-    def banks() -> list[str]:
-        return manners.bank_codes()
+    @task.sensor(mode="reschedule", poke_interval=manners.POKE_SECONDS, timeout=manners.SILENCE_MAX.total_seconds())
+    def answered(**context: Any) -> bool:
+        return not manners.silent(manners.period_of(context))
 
-    @task.sensor(mode="reschedule", poke_interval=manners.POKE_SECONDS, timeout=timedelta(days=14), soft_fail=False)
-    def answered(bank: str, **context: Any) -> bool:
-        return not manners.unanswered(manners.period_of(context), bank)
-
-    answered.expand(bank=banks())
+    answered()
 
 
 answers()

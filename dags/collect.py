@@ -50,7 +50,7 @@ def collect() -> None:
         manners.note(taken)
         return list(taken["periods"])
 
-    @task(outlets=[manners.RESPONSES], trigger_rule="one_success")
+    @task(outlets=[manners.RESPONSES], trigger_rule="all_done_min_one_success")
     def announce(touched: list[list[str] | None], outlet_events: Any = None) -> None:
         periods = sorted({period for each in touched for period in each or ()})
         if not periods:

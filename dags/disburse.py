@@ -67,7 +67,7 @@ def disburse() -> None:
     def channel(batch: str) -> None:
         ReleaseOperator(task_id="release", batch=batch) >> submit(batch)
 
-    @task(outlets=[manners.SUBMISSIONS], trigger_rule="one_success")
+    @task(outlets=[manners.SUBMISSIONS], trigger_rule="all_done_min_one_success")
     def announce(outlet_events: Any = None, **context: Any) -> None:
         outlet_events[manners.SUBMISSIONS].add_partitions(manners.period_of(context))
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,12 +44,13 @@ STAGES: Final = {
     "Hak, instruksi, berkas / entitlements, instructions, files": 30,
     "Persetujuan orang kedua / release by a second person": 15,
     "Pengiriman / submission": 20,
-    "Jawaban bank dan rekonsiliasi / answers and reconciliation": 45,
-    "Laporan / report": 15,
+    "Jawaban bank, rekonsiliasi, laporan / answers, reconciliation, report": 60,
 }
 _SALUR: Final = (sys.executable, "-m", "treasury.cli")
 _WAIT_SECONDS_MAX: Final = 600.0
 _ROUNDS_MAX: Final = 20
+_READ_SECONDS: Final = 5.0
+"""Nobody answers within the second of the question, and Airflow has not settled the asking before that either."""
 _OPEN: Final = {"drafted", "released", "submitted", "accepted", "unknown"}
 
 
@@ -147,111 +148,168 @@ def start_banks(stage: Stage) -> "subprocess.Popen[bytes]":
     return process
 
 
-def follow(desk: Desk, dag_id: str, run_id: str) -> None:
-    """Wait for the end of a run.
+@dataclass
+class Cycle:
+    """A monthly cycle that runs through Airflow, and what keeps it going."""
 
-    Errors: RunFailed with the log of the task that failed; TryLater when it takes too long.
-    """
-    until = time.monotonic() + _WAIT_SECONDS_MAX
-    while desk.check(dag_id, run_id) not in OVER:
-        if time.monotonic() > until:
-            raise TryLater(f"{dag_id} took longer than {_WAIT_SECONDS_MAX:.0f} s.")
-        time.sleep(1)
+    say: Progress
+    stage: Stage
+    airflow: standalone.Standalone
+    banks: "subprocess.Popen[bytes]"
+    desk: Desk
+    told: set[tuple[str, int]] = field(default_factory=set)
 
+    def wait(self, what: str, is_over: Callable[[], bool]) -> None:
+        """Look once a second until `is_over`.
 
-def follow_assets(desk: Desk) -> None:
-    """Wait until the runs that assets started, reconcile and then close, are over, and no further one is coming."""
-    quiet = 0
-    while quiet < 6:  # a run follows its asset after a beat of the scheduler
-        runs = [(dag, run) for dag in ("reconcile", "close") for run in desk.runs(dag)]
-        going = [(dag, run) for dag, run in runs if run["state"] not in OVER]
-        for dag, run in runs:
-            if run["state"] == "failed":
-                desk.check(dag, run["dag_run_id"])
-        counts = Counter(dag for dag, run in runs if run["state"] == "success")
-        quiet = 0 if going or counts["close"] == 0 else quiet + 1
-        time.sleep(1)
+        Errors: RunFailed of what is waited for; TryLater when Airflow or the banks have ended, or it takes too long.
+        """
+        until = time.monotonic() + _WAIT_SECONDS_MAX
+        while not is_over():
+            for name, process in (("Airflow", self.airflow.process), ("The simulated banks", self.banks)):
+                if process.poll() is not None:
+                    raise TryLater(f"{name} ended while {what} ran.", f"Exit code {process.returncode}.")
+            if time.monotonic() > until:
+                raise TryLater(
+                    f"{what} took longer than {_WAIT_SECONDS_MAX:.0f} s.", "", f"Look into {self.stage.folder}."
+                )
+            time.sleep(1)
 
+    def follow(self, dag_id: str, run_id: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Wait for the end of a run, saying so when one of its tasks has to try again."""
 
-def wait_for_questions(desk: Desk, run_id: str) -> list[dict[str, Any]]:
-    """The questions about all batches of a run, once they all wait for an answer."""
-    until = time.monotonic() + _WAIT_SECONDS_MAX
-    while time.monotonic() < until:
-        desk.check("disburse", run_id)
-        asked = [task for task in desk.tasks("disburse", run_id) if task["task_id"] == "channel.release"]
-        questions = desk.questions("disburse", run_id)
-        if questions and all(task["state"] == "awaiting_input" for task in asked):
-            return questions
-        if desk.state("disburse", run_id) in OVER:
+        def is_over() -> bool:
+            meanwhile()
+            state = self.desk.check(dag_id, run_id)
+            for task in self.desk.tasks(dag_id, run_id):
+                mark = (task["id"], task["try_number"])
+                if task["state"] == "up_for_retry" and mark not in self.told:
+                    self.told.add(mark)
+                    why = " ".join(self.desk.log_tail(task)[-1:])
+                    self.say(f"    {task['task_id']} mencoba lagi / tries again: {why}")
+            return state in OVER
+
+        self.wait(dag_id, is_over)
+
+    def run(self, dag_id: str, conf: dict[str, Any] | None = None) -> None:
+        """Start a run by hand for the month and wait for its end."""
+        self.follow(dag_id, self.desk.trigger(dag_id, PERIOD, conf))
+
+    def follow_assets(self, since: int) -> None:
+        """Wait until a report newer than the `since` reports there were is written, and nothing is going on.
+
+        Submissions and answers start `reconcile` through their assets, and its proofs start `close`.
+        """
+
+        def is_over() -> bool:
+            runs = [run for dag_id in ("reconcile", "close") for run in self.desk.runs(dag_id)]
+            return self.reports() > since and all(run["state"] in OVER for run in runs)
+
+        self.wait("reconcile, close", is_over)
+
+    def reports(self) -> int:
+        """How many times the month's report has been written."""
+        return sum(run["state"] == "success" for run in self.desk.runs("close"))
+
+    def load_dags(self) -> None:
+        """Return once Airflow has read all DAG files, and let them run.
+
+        Errors: SalurError when a file cannot be loaded.
+        """
+
+        def is_over() -> bool:
+            if errors := self.desk.import_errors():
+                raise SalurError("A DAG file cannot be loaded.", "\n".join(errors))
+            return set(DAGS) <= self.desk.dag_ids()
+
+        self.wait("reading the DAGs", is_over)
+        for dag_id in DAGS:
+            self.desk.unpause(dag_id)
+
+    def questions(self, run_id: str) -> list[dict[str, Any]]:
+        """The questions about all batches of a run, once they all wait for an answer.
+
+        Errors: SalurError when the run ends without asking anything.
+        """
+        found: list[dict[str, Any]] = []
+
+        def is_over() -> bool:
+            state = self.desk.check("disburse", run_id)
+            asking = [each for each in self.desk.tasks("disburse", run_id) if each["task_id"] == "channel.release"]
+            found[:] = self.desk.questions("disburse", run_id)
+            return state in OVER or (bool(found) and all(each["state"] == "awaiting_input" for each in asking))
+
+        self.wait("disburse", is_over)
+        if not found:
             raise SalurError("Nobody is due: there is no batch to release.", "", "Give more --people.")
-        time.sleep(1)
-    raise TryLater("No question came up.")
+        return found
 
-
-def release(say: Progress, airflow: standalone.Standalone, run_id: str, approve: str) -> None:
-    """The second person's part: through the endpoint behind the button, or by a person in the browser."""
-    with airflow.login("checker") as checker:
-        questions = wait_for_questions(checker, run_id)
+    def release(self, run_id: str, approve: str) -> None:
+        """The second person's part: through the endpoint behind the button, or by a person in the browser."""
+        questions = self.questions(run_id)
         for question in questions:
-            say(f"    {question['subject']}")
+            self.say(f"    {question['subject']}")
         if approve == "ui":
-            say(f"    Menunggu Anda / waiting for you: {airflow.url}/required_actions")
-            say(f"    Masuk sebagai / log in as: checker / {airflow.password('checker')}, lalu / then: Approve")
-            while checker.questions("disburse", run_id):
-                checker.check("disburse", run_id)
+            self.say(f"    Menunggu Anda / waiting for you: {self.airflow.url}/required_actions")
+            password = self.airflow.password("checker")
+            self.say(f"    Masuk sebagai / log in as: checker / {password}, lalu / then: Approve")
+            # A person takes the time that a person takes: no limit here.
+            while self.desk.questions("disburse", run_id):
+                self.wait("disburse", lambda: self.desk.check("disburse", run_id) != "queued")
                 time.sleep(2)
             return
-        say("    checker menyetujui lewat hitlDetails, titik akhir yang dipakai tombol di UI.")
-        say("    checker approves through hitlDetails, the endpoint that the button in the UI uses.")
-        for question in questions:
-            checker.answer(question, "Approve")
+        self.say("    checker menyetujui lewat hitlDetails, titik akhir yang dipakai tombol di UI.")
+        self.say("    checker approves through hitlDetails, the endpoint that the button in the UI uses.")
+        time.sleep(_READ_SECONDS)
+        self.answer(run_id)
+
+    def answer(self, run_id: str) -> None:
+        """Approve, as the user `checker`, whatever the run asks at the moment."""
+        if questions := self.desk.questions("disburse", run_id):
+            with self.airflow.login("checker") as checker:
+                for question in questions:
+                    checker.answer(question, "Approve")
+
+    def collect(self) -> None:
+        """Fetch answers until no instruction is open any more, reconciling what each round brings."""
+        for _ in range(_ROUNDS_MAX):
+            before = self.reports()
+            self.run("collect")
+            touched = any(task["task_id"] == "announce" and task["state"] == "success" for task in self.last("collect"))
+            if touched:
+                self.follow_assets(before)
+            found = states(self.stage)
+            self.say("    " + ", ".join(f"{count:,} {state}" for state, count in sorted(found.items())))
+            if not _OPEN & set(found):
+                return
+        raise TryLater(f"Instructions are still open after {_ROUNDS_MAX} rounds.", "", f"See {self.stage.folder}.")
+
+    def last(self, dag_id: str) -> list[dict[str, Any]]:
+        """The task instances of a DAG's newest run."""
+        return self.desk.tasks(dag_id, self.desk.runs(dag_id)[0]["dag_run_id"])
+
+    def month(self, approve: str) -> None:
+        """Stage by stage, from the source drop to the report."""
+        with self.say.next():
+            self.load_dags()
+            self.run("intake", {"source": str(self.stage.drop)})
+        with self.say.next():
+            run_id = self.desk.trigger("disburse", PERIOD)
+            self.questions(run_id)
+        with self.say.next():
+            self.release(run_id, approve)
+        with self.say.next():
+            # Airflow can lose a task that is answered at once; it asks again, and the second person answers again.
+            self.follow("disburse", run_id, lambda: self.answer(run_id) if approve == "api" else None)
+            self.follow_assets(0)
+        with self.say.next():
+            self.collect()
 
 
 def states(stage: Stage) -> Counter[str]:
     """How many instructions of the month stand where."""
     with open_house(stage.home).store.reading() as connection:
         return Counter(queries.instruction_rows(connection, period=PERIOD)["state"].to_pylist())
-
-
-def run_cycle(say: Progress, stage: Stage, airflow: standalone.Standalone, approve: str) -> None:
-    """One monthly cycle through Airflow, stage by stage."""
-    with airflow.login("maker") as maker:
-        with say.next():
-            wait_for_dags(maker)
-            follow(maker, "intake", maker.trigger("intake", PERIOD, {"source": str(stage.drop)}))
-        with say.next():
-            run_id = maker.trigger("disburse", PERIOD)
-            wait_for_questions(maker, run_id)
-        with say.next():
-            release(say, airflow, run_id, approve)
-        with say.next():
-            follow(maker, "disburse", run_id)
-        with say.next():
-            for _ in range(_ROUNDS_MAX):
-                follow(maker, "collect", maker.trigger("collect", PERIOD))
-                follow_assets(maker)
-                found = states(stage)
-                say("    " + ", ".join(f"{count:,} {state}" for state, count in sorted(found.items())))
-                if not _OPEN & set(found):
-                    break
-        with say.next():
-            follow_assets(maker)
-
-
-def wait_for_dags(desk: Desk) -> None:
-    """Return once Airflow has read all DAG files, and let them run.
-
-    Errors: SalurError when a file cannot be loaded.
-    """
-    until = time.monotonic() + _WAIT_SECONDS_MAX
-    while not set(DAGS) <= desk.dag_ids():
-        if errors := desk.import_errors():
-            raise SalurError("A DAG file cannot be loaded.", "\n".join(errors))
-        if time.monotonic() > until:
-            raise TryLater("Airflow has not read the DAGs.")
-        time.sleep(1)
-    for dag_id in DAGS:
-        desk.unpause(dag_id)
 
 
 def demonstrate(say: Progress, stage: Stage, options: Options) -> None:
@@ -267,7 +325,8 @@ def demonstrate(say: Progress, stage: Stage, options: Options) -> None:
         with say.next():
             airflow = standalone.start(stage.airflow, stage.home)
             stack.callback(airflow.stop)
-        run_cycle(say, stage, airflow, options.approve)
+        with airflow.login("maker") as maker:
+            Cycle(say, stage, airflow, banks, maker).month(options.approve)
         tell(stage, airflow, options)
         if options.keep:
             leaders = {"leaders": [airflow.process.pid, banks.pid]}

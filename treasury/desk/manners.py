@@ -40,6 +40,8 @@ ANSWER_WITHIN = timedelta(hours=conf.getfloat("salur", "answer_hours", fallback=
 """How long a bank may stay silent about a file before somebody is told. Every profile of ours allows a day."""
 RELEASE_WITHIN = timedelta(hours=20)
 """How long a disbursement may wait for its release and its uploads: the next one is made after a day."""
+SILENCE_MAX = timedelta(days=14)
+"""When waiting for an answer is given up: by then the break that reconciliation made of it is in somebody's hands."""
 POKE_SECONDS = conf.getfloat("salur", "poke_seconds", fallback=900.0)
 """How often a waiting task looks again; the banks themselves are asked every quarter of an hour."""
 
@@ -153,13 +155,19 @@ def note(result: Mapping[str, Any]) -> None:
     log.info("%s", json.dumps(result, ensure_ascii=False, default=str))
 
 
-def unanswered(period: str, bank: str) -> list[str]:
-    """Names of a month's files that a bank was sent, or may have been sent, and has said nothing about."""
+def silent(period: str) -> dict[str, list[str]]:
+    """By bank, the month's files that it was sent, or may have been sent, and has said nothing about; also logged."""
     from ledger import queries
 
     with house().store.reading() as connection:
         rows = queries.file_rows(connection, period=period).to_pylist()
-    return [row["file_name"] for row in rows if row["channel"] == bank and row["state"] in ("submitted", "unknown")]
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["state"] in ("submitted", "unknown"):
+            found.setdefault(row["channel"], []).append(row["file_name"])
+    for bank, names in sorted(found.items()):
+        log.info("%s has not answered %s", bank, ", ".join(names))
+    return found
 
 
 def overdue(message: str, **context: Any) -> None:

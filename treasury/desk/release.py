@@ -4,6 +4,7 @@ A consent is written only while an answer is being taken in, from Airflow's reco
 task a success runs no code of ours, hence writes nothing, and the sender looks at the ledger alone.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -72,7 +73,10 @@ class ReleaseOperator(ApprovalOperator):
     template_fields = ("batch",)
 
     def __init__(self, *, batch: str, **kwargs: Any) -> None:
-        super().__init__(subject="", **{**kwargs, "execution_timeout": None})  # a person may take as long as it takes
+        # A person may take as long as it takes. And when Airflow loses the task while it takes an answer in, as it can
+        # if the answer comes in the very second of the question, the question is to be there again at once.
+        limits = {"execution_timeout": None, "retry_delay": timedelta(seconds=10)}
+        super().__init__(subject="", **{**kwargs, **limits})
         self.batch = batch
 
     def execute(self, context: Context) -> Any:

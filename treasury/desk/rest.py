@@ -57,7 +57,12 @@ class Desk:
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """All runs of a DAG, the newest first."""
-        return list(self._get(f"/dags/{dag_id}/dagRuns", order_by="-id", limit=100)["dag_runs"])
+        return list(self._get(f"/dags/{dag_id}/dagRuns", order_by="-run_after", limit=100)["dag_runs"])
+
+    def failed_run(self) -> tuple[str, str] | None:
+        """A run of any DAG that has failed, if there is one."""
+        found = self._get("/dags/~/dagRuns", state="failed", limit=1)["dag_runs"]
+        return (found[0]["dag_id"], found[0]["dag_run_id"]) if found else None
 
     def state(self, dag_id: str, run_id: str) -> str:
         """Where a run stands: queued, running, success or failed."""

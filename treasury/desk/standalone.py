@@ -53,7 +53,7 @@ def airflow_environment(folder: Path, home: Path, port: int, log_ports: tuple[in
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "SALUR__CHECKERS": CHECKERS,
         "SALUR__REHEARSAL": "True",
-        "SALUR__POKE_SECONDS": "15",
+        "SALUR__POKE_SECONDS": "60",
     }
     return {
         **inherited,
