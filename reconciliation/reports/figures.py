@@ -108,6 +108,11 @@ def outcomes(facts: CycleFacts) -> list[Line]:
     return [Line(state, words.STATES[state], states[state]) for state in order if state in states]
 
 
+def unsettled(facts: CycleFacts) -> int:
+    """How many of the period's instructions still wait to be sent or answered, so that no minutes can be final."""
+    return _pick(sums_by(facts.paid, "state"), (*WAITING, *PROCESS)).people
+
+
 def decisions(facts: CycleFacts) -> list[Line]:
     """Decisions in force, with what they are worth."""
     sums = sums_by(facts.decided, "decision")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from datetime import datetime
 from typing import Any
 
@@ -88,13 +89,15 @@ def _worked_out(facts: CycleFacts) -> dict[str, Any]:
     found = figures.breaks(facts)
     equations = figures.equations(facts)
     open_breaks = [each for each in found if each.is_open]
+    unsettled = figures.unsettled(facts)
     decided, outcomes, funnel = figures.decisions(facts), figures.outcomes(facts), figures.funnel(facts)
     instructed = next((line for line in funnel if line.key == "instructed"), None)
     channels = {code: Text(profile.name, profile.name) for code, profile in profiles().items()}
     return {
         "facts": facts,
         "month": words.month(facts.period),
-        "final": not open_breaks and all(each.holds for each in equations) and bool(equations),
+        "final": bool(equations) and all(each.holds for each in equations) and not open_breaks and not unsettled,
+        "unsettled": unsettled,
         "open_breaks": open_breaks,
         "breaks": found,
         "ageing": figures.ageing(found),
@@ -115,6 +118,7 @@ def _worked_out(facts: CycleFacts) -> dict[str, Any]:
         "releases": figures.releases(facts),
         "sums": {line.key: line.sum for line in [*decided, *outcomes]},
         "prevented": _prevented(facts),
+        "sk_rows": sorted(facts.decisions_people.to_pylist(), key=lambda row: _natural(row["sk_number"])),
         "check_groups": _check_groups(facts),
     }
 
@@ -182,13 +186,18 @@ def _prevented(facts: CycleFacts) -> list[tuple[Text, figures.Sum]]:
     refused = figures.total(each.sum for each in figures.refusals(facts) if each.code in ("AM05", "DUPL"))
     lines = [
         (
-            Text("NIK sudah dipakai peserta lain, ditahan", "NIK used by an earlier card, held"),
+            Text("NIK sudah dipakai kartu terdahulu", "NIK used by an earlier card"),
             held.get("duplicate_nik"),
         ),
-        (Text("lebih dari dua penerima dalam satu KK, ditahan", "third recipient of a KK, held"), held.get("kk_limit")),
+        (Text("lebih dari dua penerima dalam satu KK", "more than two recipients in one KK"), held.get("kk_limit")),
         (Text("ditolak mitra sebagai ganda (AM05)", "refused by banks as a duplicate (AM05)"), refused),
     ]
     return [(label, sum_) for label, sum_ in lines if sum_ and sum_.people]
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """A sorting key under which SK-2 comes before SK-10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]+)", text)]
 
 
 def _check_groups(facts: CycleFacts) -> list[tuple[tuple[str, str], dict[str, int]]]:

@@ -10,7 +10,7 @@ from reconciliation.reports import figures, words
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.figures import Sum
 from reconciliation.reports.html import render
-from schemas.codes import BREAKS
+from schemas.codes import BREAKS, REMEDY
 from tests.lib.cycle_facts import AT, HOSTILE, empty_cycle, full_cycle
 
 
@@ -32,6 +32,9 @@ def _sides(reported: str, booked: str, people: int) -> dict[str, object]:
 def _stated(people: int) -> list[dict[str, object]]:
     stages = ("batches", "file_headers", "file_details")
     return [{"stage": s, "channel": "bni", "people": people, "amount_idr": people * 600_000} for s in stages]
+
+
+_HOLDING = [row for row in full_cycle().proofs.to_pylist() if row["holds"]]
 
 
 class _Page(HTMLParser):
@@ -154,6 +157,10 @@ def test_a_break_settled_by_two_people_is_no_longer_open_and_open_ones_come_firs
     assert figures.ageing(settled) == []
 
 
+def test_every_code_that_has_a_remedy_has_words() -> None:
+    assert words.CODES.keys() == {code for _, code in REMEDY}
+
+
 def test_every_kind_of_break_says_in_indonesian_what_closes_it() -> None:
     assert words.RESOLVED_BY.keys() == BREAKS.keys()
 
@@ -164,10 +171,14 @@ def test_every_kind_of_break_says_in_indonesian_what_closes_it() -> None:
         (empty_cycle(), "Belum direkonsiliasi"),
         (full_cycle(), "Rekonsiliasi sementara"),
         (full_cycle(breaks=[]), "Rekonsiliasi sementara"),
-        (full_cycle(breaks=[], proofs=full_cycle().proofs.slice(0, 3).to_pylist()), "Rekonsiliasi final"),
+        (full_cycle(breaks=[], proofs=_HOLDING), "Rekonsiliasi sementara"),
+        (
+            full_cycle(breaks=[], proofs=_HOLDING, paid=[_paid("credited", 5), _paid("rejected", 1)]),
+            "Rekonsiliasi final",
+        ),
     ],
 )
-def test_the_minutes_are_final_only_when_no_break_is_open_and_every_equation_holds(
+def test_the_minutes_are_final_only_when_nothing_is_open_and_every_equation_holds(
     facts: CycleFacts, verdict: str
 ) -> None:
     page = render(facts)
