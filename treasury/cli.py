@@ -7,21 +7,19 @@ contract's: 0 done, 2 wrong usage, 10 input refused, 11 a check stopped the step
 must act first, 14 try again later, 15 evidence damaged, 1 a bug of ours.
 """
 
-import json
 import sys
-import time
-import traceback
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger.house import House
-from schemas.errors import EXIT_BUG, SalurError, TryLater, WrongUsage
-from schemas.money import format_idr
-from treasury.house import home_path, init_house, open_house
+from schemas.errors import PersonNeeded
+from treasury import terminal
+from treasury.terminal import Session, answer, counted, maybe_period, parse_date, parse_instant, parse_period, rupiah
+
+if TYPE_CHECKING:
+    from ledger.house import House
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +29,9 @@ app = typer.Typer(
     help="Pay the Kartu Prakerja incentive, exactly once each, and prove it. / Salurkan insentif, tepat satu kali.",
     epilog="Example: salur init && salur intake --source drop/ && salur entitle --period 2020-07",
 )
-exceptions_app = typer.Typer(no_args_is_help=True, help="Work on breaks: list, assign, comment, resolve, approve.")
+exceptions_app = typer.Typer(
+    no_args_is_help=True, help="Work on breaks: list, assign, comment, resolve, approve, refuse."
+)
 simulate_app = typer.Typer(no_args_is_help=True, help="An invented country to pay, and banks that answer.")
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(simulate_app, name="simulate")
@@ -47,70 +47,12 @@ Bank = Annotated[str | None, typer.Option("--bank", help="One bank by its code; 
 Json = Annotated[bool, typer.Option("--json", help="Standard output is one JSON object.")]
 
 
-class _Session:
-    """What the options before the command say."""
-
-    home: Path | None = None
-    at: datetime | None = None
-    started = 0.0
-
-
 @app.callback()
 def _options(
     home: Annotated[Path | None, typer.Option("--home", help="The home; else $SALUR_HOME, else ./var.")] = None,
     at: Annotated[str | None, typer.Option("--at", help="The clock, for scripts: 2020-08-01T09:00:00+07:00.")] = None,
 ) -> None:
-    _Session.home = home
-    _Session.at = None if at is None else parse_instant(at)
-    _Session.started = time.monotonic()
-
-
-def parse_instant(text: str) -> datetime:
-    """An ISO 8601 instant with its offset, in UTC."""
-    try:
-        instant = datetime.fromisoformat(text.strip())
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise WrongUsage(f"{text!r} is no instant.", "An offset is needed.", "Write it as 2020-08-01T09:00:00+07:00.")
-    return instant.astimezone(UTC)
-
-
-def parse_period(text: str) -> str:
-    """A month as YYYY-MM."""
-    try:
-        year, month = text.split("-")
-        date(int(year), int(month), 1)
-    except ValueError:
-        raise WrongUsage(f"{text!r} is no period.", "A period is a month.", "Write it as 2020-07.") from None
-    if len(year) != 4 or len(month) != 2:
-        raise WrongUsage(f"{text!r} is no period.", "A period is a month.", "Write it as 2020-07.")
-    return text
-
-
-def parse_date(text: str | None) -> date | None:
-    """A date as YYYY-MM-DD."""
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise WrongUsage(f"{text!r} is no date.", "", "Write it as 2020-08-03.") from None
-
-
-def _say(message: str) -> None:
-    print(f"[{time.monotonic() - _Session.started:7.1f} s] {message}", file=sys.stderr, flush=True)
-
-
-def house(actor: str | None = None) -> House:
-    """The home that the options name, opened."""
-    return open_house(_Session.home, _Session.at, actor, _say)
-
-
-def answer(result: dict[str, Any], as_json: bool, lines: Sequence[str] = ()) -> None:
-    """Print a result: one JSON object, or words for a person."""
-    if as_json:
-        print(json.dumps(result, ensure_ascii=False, default=str))
-    else:
-        print("\n".join(lines or [f"{key}: {value}" for key, value in result.items()]))
+    Session.begin(home, at)
 
 
 @app.command()
@@ -122,8 +64,10 @@ def init(
     json: Json = False,
 ) -> None:
     """Make the home: ledger, archive, keys and salur.toml. Example: salur --home /srv/salur init"""
-    made = init_house(_Session.home, _Session.at or datetime.now(UTC), ledger, archive)
-    path = str(home_path(_Session.home))
+    from treasury.house import home_path, init_house
+
+    made = init_house(Session.home, Session.at or datetime.now(UTC), ledger, archive)
+    path = str(home_path(Session.home))
     answer({"home": path, "made": made}, json, [f"{'Made' if made else 'Already there'}: {path}"])
 
 
@@ -134,7 +78,7 @@ def intake(
     """Take a source drop. Example: salur intake --source drops/2020-07"""
     from disbursement import steps
 
-    result = steps.intake(house(), source)
+    result = steps.intake(terminal.open_house(), source)
     answer(
         result,
         json,
@@ -156,9 +100,9 @@ def entitle(
     """Decide every participant. Example: salur entitle --period 2020-07"""
     from disbursement import steps
 
-    result = steps.entitle(house(), parse_period(period), None if as_of is None else parse_instant(as_of))
+    result = steps.entitle(terminal.open_house(), parse_period(period), None if as_of is None else parse_instant(as_of))
     counts = ", ".join(f"{count:,} {name}" for name, count in result["decisions"].items())
-    answer(result, json, [f"{period}, cut-off {result['cut_off']}: {counts}.", f"Due: {format_idr(result['due_idr'])}"])
+    answer(result, json, [f"{period}, cut-off {result['cut_off']}: {counts}.", f"Due: {rupiah(result['due_idr'])}"])
 
 
 @app.command()
@@ -170,8 +114,8 @@ def fund(
     """Record money received. Example: salur fund --amount 600000000 --reference SP2D-0001"""
     from disbursement import steps
 
-    result = steps.fund(house(), amount, reference)
-    answer(result, json, [f"Funded so far: {format_idr(result['funded_idr'])}."])
+    result = steps.fund(terminal.open_house(), amount, reference)
+    answer(result, json, [f"Funded so far: {rupiah(result['funded_idr'])}."])
 
 
 @app.command()
@@ -184,10 +128,10 @@ def instruct(
     """Instructions, batches and files, archived; nothing is sent. Example: salur instruct --period 2020-07 --as siti"""
     from disbursement import steps
 
-    opened = house(maker)
+    opened = terminal.open_house(maker)
     result = steps.instruct(opened, parse_period(period), opened.actor, parse_date(execution_date))
     lines = [
-        f"{result['instructed']:,} instructions, {format_idr(result['instructed_idr'])}, in {len(result['batches'])} batches."
+        f"{result['instructed']:,} instructions, {rupiah(result['instructed_idr'])}, in {len(result['batches'])} batches."
     ]
     lines += [f"left out: {count:,} {reason}" for reason, count in result["left_out"].items()]
     answer(result, json, lines)
@@ -198,9 +142,9 @@ def batches(period: MaybePeriod = None, json: Json = False) -> None:
     """List batches. Example: salur batches --period 2020-07 --json"""
     from ledger import queries
 
-    rows = queries.batches(house().store, parse_period(period) if period else None)
+    rows = queries.batches(terminal.open_house().store, maybe_period(period))
     lines = [
-        f"{row['batch']}  {row['state']:<10} {row['transaction_count']:>7,}  {format_idr(row['control_sum_idr']):>20}"
+        f"{row['batch']}  {row['state']:<10} {row['transaction_count']:>7,}  {rupiah(row['control_sum_idr']):>20}"
         f"  maker {row['maker']}\n    digest {row['digest']}"
         for row in rows
     ]
@@ -217,7 +161,7 @@ def release(
     """Consent of a second person to exactly these bytes. Example: salur release B1 --as budi --digest 3f…"""
     from disbursement import steps
 
-    result = steps.release(house(person), batch, person, digest, "cli")
+    result = steps.release(terminal.open_house(person), batch, person, digest, "cli")
     answer(result, json, [f"Batch {batch} is {result['state']}."])
 
 
@@ -226,7 +170,7 @@ def reject(batch: str, person: As, reason: Reason, json: Json = False) -> None:
     """Withdraw a batch; its entitlements are free again. Example: salur reject B1 --as budi --reason 'wrong list'"""
     from disbursement import steps
 
-    result = steps.reject(house(person), batch, person, reason)
+    result = steps.reject(terminal.open_house(person), batch, person, reason)
     answer(result, json, [f"Batch {batch} is withdrawn: {result['withdrawn']:,} instructions."])
 
 
@@ -239,8 +183,25 @@ def submit(
     """Send what is released, once. Example: salur submit --bank bni"""
     from disbursement import steps
 
-    result = steps.submit(house(), bank, to)
+    house = terminal.open_house()
+    result = steps.submit(house, bank, to)
+    if not result["files"]:
+        _tell_what_waits(house, bank)
     answer(result, json, [f"{row['file_name']}: {row['state']}" for row in result["files"]] or ["Nothing to send."])
+
+
+def _tell_what_waits(house: "House", bank: str | None) -> None:
+    """Nothing could be sent: a person must act first when a batch waits for its release."""
+    from ledger import queries
+
+    rows = [row for row in queries.batches(house.store) if bank in (None, row["channel"])]
+    waiting = [row["batch"] for row in rows if row["state"] == "drafted"]
+    if waiting:
+        raise PersonNeeded(
+            f"Nothing is sent: {len(waiting)} batches wait for a release: {', '.join(waiting)}.",
+            "None of them has the consent of a second person.",
+            "See `salur batches`, then: salur release BATCH --as NAME --digest DIGEST",
+        )
 
 
 @app.command()
@@ -248,7 +209,7 @@ def collect(bank: Bank = None, json: Json = False) -> None:
     """Fetch what banks have left. Example: salur collect --bank bni"""
     from reconciliation import steps
 
-    result = steps.collect(house(), bank)
+    result = steps.collect(terminal.open_house(), bank)
     answer(
         result,
         json,
@@ -261,7 +222,7 @@ def receive(file: Path, bank: Annotated[str, typer.Option("--bank")], json: Json
     """Take one file carried by hand. Example: salur receive status.xml --bank bni"""
     from reconciliation import steps
 
-    result = steps.receive(house(), file, bank)
+    result = steps.receive(terminal.open_house(), file, bank)
     answer(result, json, [f"{row['file_name']}: {row['state']} {row['reason'] or ''}" for row in result["files"]])
 
 
@@ -270,7 +231,7 @@ def reconcile(period: Period, json: Json = False) -> None:
     """Match, find breaks, prove. Example: salur reconcile --period 2020-07"""
     from reconciliation import steps
 
-    result = steps.reconcile(house(), parse_period(period))
+    result = steps.reconcile(terminal.open_house(), parse_period(period))
     lines = [f"{state}: {count:,}" for state, count in result["states"].items()]
     lines += [f"break {kind}: {count:,}" for kind, count in result["breaks"].items()]
     answer(result, json, [*lines, f"{result['proofs']:,} proofs hold."])
@@ -291,7 +252,7 @@ def unhold(participant: str, reason: Reason = "", person: MaybeAs = None, json: 
 def _person_act(act: str, participant: str, reason: str, person: str | None, as_json: bool) -> None:
     from disbursement import steps
 
-    answer(steps.hold(house(person), participant, act, reason), as_json, [f"{participant}: {act}"])
+    answer(steps.hold(terminal.open_house(person), participant, act, reason), as_json, [f"{participant}: {act}"])
 
 
 @app.command()
@@ -299,7 +260,7 @@ def stop(reason: Reason, person: MaybeAs = None, json: Json = False) -> None:
     """Nothing is sent until `salur resume`. Example: salur stop --reason 'bank asks us to wait'"""
     from disbursement import steps
 
-    answer(steps.brake(house(person), "stop", reason), json, ["Stopped: nothing is sent."])
+    answer(steps.brake(terminal.open_house(person), "stop", reason), json, ["Stopped: nothing is sent."])
 
 
 @app.command()
@@ -307,30 +268,32 @@ def resume(reason: Reason = "", person: MaybeAs = None, json: Json = False) -> N
     """End a stop. Example: salur resume --reason 'bank is ready'"""
     from disbursement import steps
 
-    answer(steps.brake(house(person), "resume", reason), json, ["Resumed."])
+    answer(steps.brake(terminal.open_house(person), "resume", reason), json, ["Resumed."])
 
 
 def _exception(act: str, break_id: str, person: str, note: str, as_json: bool) -> None:
     from reconciliation import steps
 
     answer(
-        steps.act_on_exception(house(person), break_id, act, person, note), as_json, [f"{break_id}: {act} by {person}"]
+        steps.act_on_exception(terminal.open_house(person), break_id, act, person, note),
+        as_json,
+        [f"{break_id}: {act} by {person}"],
     )
 
 
 @exceptions_app.command("list")
 def exceptions_list(period: MaybePeriod = None, json: Json = False) -> None:
-    """Open cases with kind, owner and state."""
+    """Open breaks with kind, owner and state. Example: salur exceptions list --period 2020-07"""
     from reconciliation import steps
 
-    rows = steps.exceptions(house(), parse_period(period) if period else None)
+    rows = steps.exceptions(terminal.open_house(), maybe_period(period))
     lines = [f"{r['break_id']}  {r['kind']:<24} {r['bank']:<8} {r['case_state']:<10} {r['owner'] or '-'}" for r in rows]
     answer({"exceptions": rows}, json, lines or ["No exceptions."])
 
 
 @exceptions_app.command("assign")
 def exceptions_assign(break_id: str, person: As, to: Annotated[str, typer.Option("--to")], json: Json = False) -> None:
-    """Give a case to its owner."""
+    """Give a case to its owner. Example: salur exceptions assign BRK1 --as siti --to budi"""
     _exception("assign", break_id, person, to, json)
 
 
@@ -338,20 +301,26 @@ def exceptions_assign(break_id: str, person: As, to: Annotated[str, typer.Option
 def exceptions_comment(
     break_id: str, person: As, note: Annotated[str, typer.Option("--note")], json: Json = False
 ) -> None:
-    """Add words to a case."""
+    """Add words to a case. Example: salur exceptions comment BRK1 --as siti --note 'bank asked'"""
     _exception("comment", break_id, person, note, json)
 
 
 @exceptions_app.command("resolve")
 def exceptions_resolve(break_id: str, person: As, reason: Reason, json: Json = False) -> None:
-    """Propose a resolution; a second person approves it."""
+    """Propose a resolution; a second person approves it. Example: salur exceptions resolve BRK1 --as siti --reason 'fee'"""
     _exception("resolve", break_id, person, reason, json)
 
 
 @exceptions_app.command("approve")
 def exceptions_approve(break_id: str, person: As, json: Json = False) -> None:
-    """Approve the resolution that another person proposed."""
+    """Approve the resolution that another person proposed. Example: salur exceptions approve BRK1 --as budi"""
     _exception("approve", break_id, person, "", json)
+
+
+@exceptions_app.command("refuse")
+def exceptions_refuse(break_id: str, person: As, reason: Reason, json: Json = False) -> None:
+    """Refuse the resolution that another person proposed. Example: salur exceptions refuse B1 --as budi --reason 'no letter'"""
+    _exception("refuse", break_id, person, reason, json)
 
 
 @app.command()
@@ -361,7 +330,7 @@ def report(
     """The cycle report and the evidence pack. Example: salur report --period 2020-07 --out reports/"""
     from reconciliation import steps
 
-    result = steps.report(house(), parse_period(period), out)
+    result = steps.report(terminal.open_house(), parse_period(period), out)
     answer(result, json, [f"Report: {result['report']}", f"Evidence pack: {result['pack']}"])
 
 
@@ -384,7 +353,7 @@ def export(
     """Write a table. Example: salur export entitlements --period 2020-07 --out due.csv"""
     from treasury import exports
 
-    count = exports.write(house(), table, parse_period(period) if period else None, out)
+    count = exports.write(terminal.open_house(), table, maybe_period(period), out)
     answer({"table": table, "rows": count, "out": str(out)}, json, [f"{count:,} rows of {table}: {out}"])
 
 
@@ -393,7 +362,7 @@ def explain(participant: str, json: Json = False) -> None:
     """Everything known and decided about one person, in order. Example: salur explain P0000001"""
     from treasury import exports
 
-    story = exports.explain(house(), participant)
+    story = exports.explain(terminal.open_house(), participant)
     answer(
         {"participant_id": participant, "story": story},
         json,
@@ -406,8 +375,17 @@ def status(period: MaybePeriod = None, json: Json = False) -> None:
     """Where the cycle stands, in people and rupiah. Example: salur status --period 2020-07"""
     from treasury import exports
 
-    result = exports.status(house(), parse_period(period) if period else None)
-    answer(result, json)
+    result = exports.status(terminal.open_house(), maybe_period(period))
+    lines = [f"Decisions: {counted(result['decisions'])}.", f"Batches: {counted(result['batches'])}."]
+    lines += [
+        f"Instructions {state}: {row['count']:,}, {rupiah(row['amount_idr'])}"
+        for state, row in result["instructions"].items()
+    ]
+    lines.append(f"Open breaks: {counted(result['open_breaks'])}.")
+    lines += [f"Waits for a release: {batch}" for batch in result["waiting_for_release"]]
+    if result["stopped"] is not None:
+        lines.append(f"Sending is stopped: {result['stopped']}")
+    answer(result, json, lines)
 
 
 @app.command()
@@ -415,10 +393,9 @@ def doctor(json: Json = False) -> None:
     """Check configuration, keys, ledger, archive, chain and banks. Example: salur doctor"""
     from treasury import exports
 
-    result = exports.doctor(house())
+    result = exports.doctor(terminal.open_house())
     answer(result, json, [f"{'ok ' if row['ok'] else 'BAD'} {row['what']}: {row['found']}" for row in result["checks"]])
-    if not result["ok"]:
-        raise typer.Exit(14)
+    raise typer.Exit(result["exit_code"])
 
 
 @app.command()
@@ -426,8 +403,12 @@ def run(period: Period, source: Annotated[str, typer.Option()], maker: MaybeAs =
     """All steps of a cycle; stops with 13 until consent is there. Example: salur run --period 2020-07 --source drop/"""
     from treasury import cycle
 
-    opened = house(maker)
-    answer(cycle.run(opened, parse_period(period), source), json)
+    result = cycle.run(terminal.open_house(maker), parse_period(period), source)
+    proved = result["reconcile"]
+    lines = [f"{len(result['submit']['files'])} files sent, {len(result['collect']['files'])} answers taken."]
+    lines += [f"still open at: {', '.join(result['collect']['still_open'])}"] * bool(result["collect"]["still_open"])
+    lines += [f"Instructions: {counted(proved['states'])}.", f"Breaks: {counted(proved['breaks'])}."]
+    answer(result, json, [*lines, f"{proved['proofs']:,} proofs hold."])
 
 
 @simulate_app.command("people")
@@ -442,7 +423,7 @@ def simulate_people(
     """Invent participants. Example: salur simulate people --count 4000 --seed 7 --out drop/"""
     from treasury import rehearsal
 
-    answer(rehearsal.people(out, count, seed, fmt, parse_period(period) if period else None, _say), json)
+    answer(rehearsal.people(out, count, seed, fmt, maybe_period(period), terminal.say), json)
 
 
 @simulate_app.command("banks")
@@ -456,43 +437,12 @@ def simulate_banks(
     """Banks that answer on SFTP until interrupted; the home is configured to reach them. Example: salur simulate banks"""
     from treasury import rehearsal
 
-    answer(rehearsal.banks(house(), root, seed), json)
+    answer(rehearsal.banks(terminal.open_house(), root, seed), json)
 
 
 def main() -> None:
     """The command line: errors in words, exit codes of the contract."""
-    sys.exit(_run(app))
-
-
-def _run(command: Callable[[], Any]) -> int:
-    as_json = "--json" in sys.argv
-    try:
-        command()
-    except SystemExit as end:  # how the command line ends by itself, wrong usage included
-        return end.code if isinstance(end.code, int) else 0
-    except SalurError as error:
-        return _report(error, as_json)
-    except BrokenPipeError:
-        return 0
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        return _report(
-            TryLater("A file or folder cannot be used.", why, "Mend it, then give the command again."), as_json
-        )
-    except Exception as error:  # noqa: BLE001 - the last line: what is not foreseen is said as a bug, without data
-        # The message of an error of ours may quote data; where it happened is enough to find it.
-        print("".join(traceback.format_tb(error.__traceback__)), file=sys.stderr)
-        print(f"{type(error).__name__}: a bug of ours. Nothing was half-written.", file=sys.stderr)
-        return EXIT_BUG
-    return 0
-
-
-def _report(error: SalurError, as_json: bool) -> int:
-    if as_json:
-        facts = {"what": error.what, "why": error.why, "do": error.do, "exit_code": error.exit_code}
-        print(json.dumps({"error": facts}, ensure_ascii=False))
-    print(str(error), file=sys.stderr)
-    return error.exit_code
+    sys.exit(terminal.run(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Tables for outsiders, the story of one person, where a cycle stands, and whether the house is in order."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from banks.calendars import next_banking_day
+from banks.profiles import profiles
 from ledger import chain, landing, queries, store
 from ledger.house import House
+from ledger.instants import jakarta_date
 from ledger.parquet import get_table
 from reconciliation import evidence
-from schemas.errors import SalurError, WrongUsage
+from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
 from schemas.tables import TABLES as TABLES_BY_NAME
 
 TABLES = (
@@ -72,13 +77,13 @@ def write(house: House, name: str, period: str | None, out: Path) -> int:
         raise WrongUsage(f"{out.name} is neither .csv nor .parquet.", "", "Give --out NAME.csv or NAME.parquet.")
     rows = table(house, name, period)
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
+    unfinished = out.with_name(f".{out.name}.partial")
     if out.suffix == ".csv":
-        pa_csv.write_csv(rows, partial, pa_csv.WriteOptions(quoting_style="needed"))
+        pa_csv.write_csv(rows, unfinished, pa_csv.WriteOptions(quoting_style="needed"))
     else:
-        pq.write_table(rows, partial)
-    partial.replace(out)
-    return rows.num_rows
+        pq.write_table(rows, unfinished)
+    unfinished.replace(out)
+    return int(rows.num_rows)
 
 
 def explain(house: House, participant: str) -> list[dict[str, Any]]:
@@ -92,6 +97,8 @@ def explain(house: House, participant: str) -> list[dict[str, Any]]:
         for row in queries.holds_of(connection, participant).to_pylist():
             facts = {"reason": row["reason"], "person": row["person"]}
             story.append(_step(row["at"], row["act"], facts, "ledger"))
+    if not story:
+        raise InputRejected(f"Nothing is known about participant {participant}.", "", "Check the identifier.")
     return sorted(story, key=lambda step: (step["at"], step["order"]))
 
 
@@ -189,17 +196,22 @@ def _by_state(instructed: pa.Table) -> dict[str, dict[str, int]]:
 
 
 def doctor(house: House) -> dict[str, Any]:
-    """Look at each part of the house; a part that is not in order is said, not raised."""
+    """Look at each part of the house; a part that is not in order is said, not raised.
+
+    `exit_code` is that of the worst part: 15 evidence damaged, 14 out of reach, 13 a person must act, 0 all in order.
+    """
     checks = [
         _look("ledger", lambda: f"{len(queries.batches(house.store))} batches"),
         _look("event chain", lambda: f"{_verify_chain(house)} events, whole"),
-        _look("archive", lambda: f"written and read back {house.archive.get(house.archive.put(b'salur'))!r}"),
+        _look("archive", lambda: _archive(house)),
         *(
-            _look(f"bank {code}", lambda code=code: evidence.reach(house, code))
-            for code in house.config.get("banks", {})
+            _look(f"calendar {name}", partial(_next_day, house, name))
+            for name in sorted({profile.calendar for profile in profiles().values()})
         ),
+        *(_look(f"bank {code}", partial(evidence.reach, house, code)) for code in house.config.get("banks", {})),
     ]
-    return {"ok": all(each["ok"] for each in checks), "checks": checks}
+    worst = max(int(each["exit_code"]) for each in checks)
+    return {"ok": worst == EXIT_DONE, "exit_code": worst, "checks": checks}
 
 
 def _verify_chain(house: House) -> int:
@@ -207,8 +219,27 @@ def _verify_chain(house: House) -> int:
         return chain.verify(connection)
 
 
-def _look(what: str, check: Any) -> dict[str, Any]:
+def _archive(house: House) -> str:
+    """Write, read back, and read the bytes of every bank file and answer that the ledger names."""
+    house.archive.get(house.archive.put(b"salur"))
+    with house.store.reading() as connection:
+        files = queries.file_rows(connection).column("sha256").to_pylist()
+        answers = queries.inbound(connection).column("sha256").to_pylist()
+    named = sorted({*files, *answers})
+    for number, key in enumerate(named, 1):
+        for _ in house.archive.chunks(key):
+            pass
+        if number % 100 == 0:
+            house.say(f"archive: {number:,} of {len(named):,} files read back")
+    return f"written to; {len(named):,} files read back whole"
+
+
+def _next_day(house: House, calendar: str) -> str:
+    return f"next banking day {next_banking_day(calendar, jakarta_date(house.at))}"
+
+
+def _look(what: str, check: Callable[[], str]) -> dict[str, Any]:
     try:
-        return {"what": what, "ok": True, "found": check()}
+        return {"what": what, "ok": True, "found": check(), "exit_code": EXIT_DONE}
     except SalurError as error:
-        return {"what": what, "ok": False, "found": str(error)}
+        return {"what": what, "ok": False, "found": str(error), "exit_code": error.exit_code}

@@ -1,6 +1,7 @@
 """The one place where real edges are chosen: makes a home and opens it."""
 
 import getpass
+import json
 import os
 import tomllib
 from collections.abc import Callable
@@ -22,14 +23,18 @@ _TEMPLATE = """\
 version = 1
 
 [ledger]
-dsn = "{dsn}"
+dsn = {dsn}
 
 [archive]
-url = "{archive}"
+url = {archive}
 
 [release]
 # How long a consent holds, in hours.
 consent_hours = 72
+
+[run]
+# How long `salur run` waits for the banks' answers before it goes on, in seconds.
+wait_seconds = 60
 
 # One table a bank that is reached over SFTP; without it the bank's files are written with `salur submit --to DIR`.
 # [banks.bni]
@@ -59,7 +64,8 @@ def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive:
             if not (path / KEY).exists():
                 new_key_file(path / KEY)
             (path / "archive").mkdir(exist_ok=True)
-            config.write_text(_TEMPLATE.format(dsn=dsn or "sqlite:///ledger.db", archive=archive or "archive"))
+            settings = {"dsn": _quoted(dsn or "sqlite:///ledger.db"), "archive": _quoted(archive or "archive")}
+            config.write_text(_TEMPLATE.format(**settings), encoding="utf-8")
     except OSError as error:
         raise TryLater(
             f"The home {path} cannot be written.", error.strerror or type(error).__name__, "Give another --home."
@@ -67,6 +73,11 @@ def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive:
     house = open_house(home, at)
     house.store.create(to_micros(at))
     return made
+
+
+def _quoted(text: str) -> str:
+    """As a TOML string, which JSON's is one of."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def open_house(

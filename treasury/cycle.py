@@ -1,0 +1,85 @@
+"""All steps of a cycle, one after the other, against the configured banks: for a machine without Airflow.
+
+Given again, it goes on from where the last run stopped: a drop that was taken is not taken again, and while a batch of
+the period waits to be released or sent, nothing new is decided or instructed.
+"""
+
+import time
+from typing import Any
+
+from disbursement import steps as paying
+from disbursement.sources.files import open_drop
+from ledger import landing, queries
+from ledger.house import House
+from ledger.instants import jakarta_date
+from reconciliation import steps as proving
+from schemas.errors import PersonNeeded
+
+WAIT_SECONDS = 60
+"""How long banks are given to answer before the cycle goes on; `[run] wait_seconds` of salur.toml says otherwise."""
+_POLL_SECONDS = 2.0
+_UNSENT = ("drafted", "released", "unknown")
+_UNANSWERED = ("unknown", "submitted", "accepted")
+
+
+def run(house: House, period: str, source: str) -> dict[str, Any]:
+    """Intake, entitle, instruct, submit, collect, reconcile for one period; what each step did, by its name.
+
+    Errors: PersonNeeded naming the batches and the command while one waits for its release; else those of the steps.
+    A bank that does not answer in time is no error: what is missing shows as open, and the next run looks again.
+    """
+    done: dict[str, Any] = {"period": period}
+    if not _is_taken(house, source):
+        house.say("intake")
+        done["intake"] = paying.intake(house, source)
+    if not _goes_on(house, period):
+        house.say("entitle")
+        done["entitle"] = paying.entitle(house, period)
+        house.say("instruct")
+        done["instruct"] = paying.instruct(house, period, house.actor)
+    _ask_for_release(house, period)
+    house.say("submit")
+    done["submit"] = paying.submit(house)
+    done["collect"] = _collect(house, period)
+    house.say("reconcile")
+    done["reconcile"] = proving.reconcile(house, period)
+    return done
+
+
+def _is_taken(house: House, source: str) -> bool:
+    drop_id = open_drop(source).drop_id
+    with house.store.reading() as connection:
+        return drop_id in landing.taken_drops(connection).column("drop_id").to_pylist()
+
+
+def _goes_on(house: House, period: str) -> bool:
+    """Whether batches of the period wait to be sent, none of which is past its last payment date: those come first."""
+    unsent = [row for row in queries.batches(house.store, period) if row["state"] in _UNSENT]
+    today = jakarta_date(house.at)
+    return bool(unsent) and all(not row["last_payment_date"] or row["last_payment_date"] >= today for row in unsent)
+
+
+def _ask_for_release(house: House, period: str) -> None:
+    drafted = [row for row in queries.batches(house.store, period) if row["state"] == "drafted"]
+    if drafted:
+        commands = "; ".join(f"salur release {row['batch']} --as NAME --digest {row['digest']}" for row in drafted)
+        raise PersonNeeded(
+            f"{len(drafted)} batches of {period} wait for a release: {', '.join(row['batch'] for row in drafted)}.",
+            "A second person, not the maker, agrees to the bytes of each; nothing is sent before all are released.",
+            f"Look at `salur batches --period {period}`, then: {commands}; then give this command again.",
+        )
+
+
+def _collect(house: House, period: str) -> dict[str, Any]:
+    """Look for answers until each file of the period has its last one, or the time for it is over."""
+    wait = float(house.config.get("run", {}).get("wait_seconds", WAIT_SECONDS))
+    end = time.monotonic() + wait
+    files: list[dict[str, Any]] = []
+    while True:
+        files += proving.collect(house)["files"]
+        open_ = sorted({b["channel"] for b in queries.batches(house.store, period) if b["state"] in _UNANSWERED})
+        left = end - time.monotonic()
+        if not open_ or left <= 0:
+            return {"files": files, "still_open": open_}
+        house.say(f"collect: {len(files)} files so far, {', '.join(open_)} still open, {left:.0f} of {wait:.0f} s left")
+        time.sleep(min(_POLL_SECONDS, left))
