@@ -1,0 +1,194 @@
+"""The evidence pack of a paid cycle: complete, the same every time, checked from its own bytes, and no change unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+
+from ledger.house import House
+from ledger.parquet import to_parquet
+from reconciliation.reports.cycle import gather
+from reconciliation.reports.html import render
+from reconciliation.reports.pack import verify_pack, write_pack
+from reconciliation.reports.pack_check import MANIFEST, TABLES, canonical
+from schemas.errors import EvidenceDamaged, InputRejected
+from tests.lib.paid_home import PERIOD, paid_home
+
+Members = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> House:
+    return paid_home(tmp_path_factory.mktemp("paid"))
+
+
+@pytest.fixture(scope="module")
+def pack(home: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pack(home, PERIOD, tmp_path_factory.mktemp("pack"))
+
+
+@pytest.fixture(scope="module")
+def members(pack: Path) -> Members:
+    with zipfile.ZipFile(pack) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _written(members: Members, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def _forged(members: Members, name: str, change: Callable[[pa.Table], pa.Table], path: Path) -> Path:
+    """A pack in which one table is another, rewritten by somebody who also knows how to write the manifest."""
+    table = change(pq.read_table(io.BytesIO(members[f"tables/{name}.parquet"])))
+    sink = io.BytesIO()
+    pa_csv.write_csv(table, sink)
+    new = members | {f"tables/{name}.parquet": bytes(to_parquet(table)), f"tables/{name}.csv": sink.getvalue()}
+    said: dict[str, Any] = json.loads(members[MANIFEST])
+    said.pop("digest")
+    for member in (f"tables/{name}.parquet", f"tables/{name}.csv"):
+        said["members"][member] |= {"sha256": hashlib.sha256(new[member]).hexdigest(), "rows": table.num_rows}
+    new[MANIFEST] = json.dumps(said | {"digest": canonical(said)}).encode()
+    return _written(new, path)
+
+
+def _with(table: pa.Table, column: str, row: int, value: object) -> pa.Table:
+    values = table[column].to_pylist()
+    values[row] = value
+    index = table.schema.get_field_index(column)
+    return table.set_column(index, table.schema.field(column), pa.array(values, table.schema.field(column).type))
+
+
+def test_a_whole_pack_is_checked_and_says_how_much_was_looked_at(pack: Path, home: House) -> None:
+    checked = verify_pack(pack)
+    assert checked["instructions"] > 20
+    assert checked["proofs"] == checked["proofs_that_hold"] > 10
+    assert checked["entitlements"] == 60
+    assert checked["batches"] == checked["consents"] == checked["files"] > 3
+    assert checked["chain_head"] == gather(home, PERIOD).chain_head
+
+
+def test_the_pack_holds_every_table_twice_the_report_and_the_rules(members: Members, home: House) -> None:
+    tables = {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")}
+    assert members.keys() == tables | {"README.txt", MANIFEST, "policies/prakerja-2020.toml", "report.html"}
+    assert members["report.html"].decode() == render(gather(home, PERIOD))
+
+
+def test_the_same_ledger_gives_the_same_bytes(pack: Path, home: House, tmp_path: Path) -> None:
+    assert write_pack(home, PERIOD, tmp_path).read_bytes() == pack.read_bytes()
+
+
+def test_no_personal_data_is_in_the_pack(members: Members, home: House) -> None:
+    drop = home.path.parent / "drop"
+    people = pa_csv.read_csv(
+        next(drop.glob("participants*.csv")),
+        convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(("nik", "kk", "name"), pa.string())),
+    )
+    secrets = {value for column in ("nik", "kk", "name") for value in people[column].to_pylist() if value}
+    text = b"\n".join(content for name, content in members.items() if not name.endswith(".parquet")).decode()
+    assert len(secrets) > 100
+    assert [secret for secret in secrets if secret in text] == []
+
+
+@pytest.mark.parametrize("kind", ["changed", "missing", "emptied"])
+def test_whatever_happens_to_any_member_is_seen(members: Members, tmp_path: Path, kind: str) -> None:
+    unseen = []
+    for name, content in members.items():
+        if name == MANIFEST and kind == "missing":
+            continue
+        half = len(content) // 2
+        tampered = {"changed": content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :], "emptied": b""}
+        others = {other: kept for other, kept in members.items() if other != name}
+        with pytest.raises(EvidenceDamaged) as caught:
+            verify_pack(_written(others | ({} if kind == "missing" else {name: tampered[kind]}), tmp_path / "pack.zip"))
+        if name != MANIFEST and name not in str(caught.value):
+            unseen.append(name)
+    assert unseen == []
+
+
+def test_a_member_that_was_put_in_is_seen(members: Members, tmp_path: Path) -> None:
+    with pytest.raises(EvidenceDamaged, match="put in"):
+        verify_pack(_written(members | {"tables/more.csv": b"a\n1\n"}, tmp_path / "pack.zip"))
+
+
+FORGERIES: dict[str, tuple[str, Callable[[pa.Table], pa.Table]]] = {
+    "an amount": ("instructions", lambda t: _with(t, "amount_idr", 0, 6_000_000)),
+    "a payment taken out": ("instructions", lambda t: t.slice(1)),
+    "a decision": ("entitlements", lambda t: _with(t, "decision", 0, "lapsed")),
+    "a file's digest": ("files", lambda t: _with(t, "sha256", 0, "0" * 64)),
+    "a file's total": ("files", lambda t: _with(t, "control_sum_idr", 0, 600_000)),
+    "a batch's maker": ("batches", lambda t: _with(t, "maker", 0, "BUDI ")),
+    "a batch's digest": ("batches", lambda t: _with(t, "digest", 0, "0" * 64)),
+    "a consent taken out": ("consents", lambda t: t.slice(1)),
+    "a consent by the maker": ("consents", lambda t: _with(t, "person", 0, "siti")),
+    "a consent to other bytes": ("consents", lambda t: _with(t, "digest", 0, "0" * 64)),
+    "a match": ("matches", lambda t: _with(t, "state", 0, "returned")),
+    "a proof's side": ("proofs", lambda t: _with(t, "left_idr", 0, 1)),
+    "an event": ("events", lambda t: _with(t, "actor", 3, "somebody")),
+    "an event taken out": ("events", lambda t: t.filter(pc.not_equal(t["seq"], 5))),
+}
+
+
+@pytest.mark.parametrize("what", FORGERIES)
+def test_a_table_rewritten_together_with_its_hash_does_not_fit_the_others(
+    members: Members, tmp_path: Path, what: str
+) -> None:
+    name, change = FORGERIES[what]
+    with pytest.raises(EvidenceDamaged):
+        verify_pack(_forged(members, name, change, tmp_path / "pack.zip"))
+
+
+def test_a_pack_cut_short_is_damaged_and_what_was_never_one_is_refused(pack: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.zip"
+    short.write_bytes(pack.read_bytes()[:-4000])
+    with pytest.raises(EvidenceDamaged, match="cut short"):
+        verify_pack(short)
+    other = tmp_path / "other.zip"
+    other.write_bytes(b"not a zip")
+    for stranger in (other, _written({"a.txt": b"a"}, tmp_path / "a.zip"), tmp_path / "none.zip"):
+        with pytest.raises(InputRejected):
+            verify_pack(stranger)
+
+
+def test_a_ledger_whose_past_was_changed_gives_no_pack(home: House, tmp_path: Path) -> None:
+    import shutil
+    import sqlite3
+    from dataclasses import replace
+
+    from treasury.house import open_house
+
+    shutil.copytree(home.path, tmp_path / "home")
+    with sqlite3.connect(tmp_path / "home" / "ledger.db") as connection:
+        connection.execute("DROP TRIGGER events_no_update")
+        connection.execute("UPDATE events SET actor = 'somebody' WHERE seq = 3")
+    copy = replace(open_house(tmp_path / "home"), at=home.at)
+    with pytest.raises(EvidenceDamaged):
+        write_pack(copy, PERIOD, tmp_path)
+
+
+def test_the_command_says_by_its_exit_code_whether_a_pack_is_whole(
+    pack: Path, members: Members, tmp_path: Path
+) -> None:
+    broken = _written(members | {"report.html": b"<p>all paid</p>"}, tmp_path / "broken.zip")
+    codes = [
+        subprocess.run(
+            [sys.executable, "-m", "treasury.cli", "verify", str(path), "--json"], capture_output=True, check=False
+        ).returncode
+        for path in (pack, broken, Path(__file__))
+    ]
+    assert codes == [0, 15, 10]
