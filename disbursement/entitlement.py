@@ -112,16 +112,30 @@ def _facts(
     is_first = rules.as_flags(pc.equal(history.column("sequence"), 1))
     first_due_on = np.full(people.num_rows, _NAT)
     first_due_on[who[is_first]] = rules.dates(history, "due_on")[is_first]
-    instructed_count = np.bincount(who, minlength=people.num_rows)
     return _Facts(
         people,
         account,
         rules.person_reasons(people, blocklist, at),
         rules.account_reasons(people, account, refused, channels, at),
-        rules.kk_rank(people, ~np.isnat(first_due_on)),
-        instructed_count,
+        rules.kk_rank(people, np.bincount(who, minlength=people.num_rows) > 0),
+        _instructed_in_order(history, who, people.num_rows),
         first_due_on,
     )
+
+
+def _instructed_in_order(history: pa.Table, who: Numbers, people_count: int) -> Numbers:
+    """How many tranches each person has been instructed for before the first that is missing.
+
+    Usually all of them. A batch that is withdrawn after a later tranche was instructed leaves a hole, and the hole is
+    decided about next: nobody loses a tranche.
+    """
+    sequence = rules.flat(history, "sequence").to_numpy(zero_copy_only=False)
+    count = np.zeros(people_count, dtype=np.int64)
+    for each in range(1, int(sequence.max(initial=0)) + 1):
+        has = np.zeros(people_count, dtype=np.bool_)
+        has[who[sequence == each]] = True
+        count += has & (count == each - 1)
+    return count
 
 
 def _is_kept(people: pa.Table, kept: pa.Table | None) -> Flags:

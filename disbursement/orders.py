@@ -19,7 +19,7 @@ from banks.profiles import Profile, profiles
 from banks.schema_check import validate
 from disbursement import facts
 from disbursement.batch import Batch, File, Target, form_batches
-from disbursement.instruction import ENTITLEMENT, draft, leave_out
+from disbursement.instruction import draft, leave_out
 from disbursement.release import batch_digest
 from ledger import chain, landing, queries, store
 from ledger.gate import Gate
@@ -66,11 +66,9 @@ def make(
         code: execution_date or next_banking_day(profile.calendar, jakarta_date(cut_off))
         for code, profile in known.items()
     }
-    attempts = queries.attempts(connection)
-    ready, waiting = _in_order(decisions, attempts, queries.unsent_participants(connection))
     drafted = draft(
-        ready,
-        attempts,
+        decisions,
+        queries.attempts(connection),
         facts.current_accounts(connection),
         execution_dates=days,
         on_hold=queries.held_people(connection),
@@ -89,19 +87,7 @@ def make(
         files += mine
         house.say(f"{batch.batch}: {batch.transaction_count:,} instructions in {len(mine)} files")
     made = pa.concat_tables([batch.instructions for batch in batches] or [empty("instructions.v1")])
-    return Made(made, rows, files, pa.concat_tables([waiting, drafted.aside, refused]).sort_by("participant_id"))
-
-
-def _in_order(decisions: pa.Table, attempts: pa.Table, unsent: set[str]) -> tuple[pa.Table, pa.Table]:
-    """Due decisions without an attempt that stands, of people with nothing else that waits to be sent; and the others.
-
-    Tranches go out in order: were a later one sent and the waiting one withdrawn, the order would have a hole.
-    """
-    due = decisions.filter(pc.equal(decisions.column("decision"), "due"))
-    standing = attempts.filter(pc.is_null(attempts.column("end"))).select(ENTITLEMENT)
-    new = due.join(standing, list(ENTITLEMENT), join_type="left anti")
-    waits = pc.is_in(new.column("participant_id"), value_set=pa.array(sorted(unsent), pa.string()))
-    return new.filter(pc.invert(waits)), leave_out(new.filter(waits), "earlier_tranche_waits")
+    return Made(made, rows, files, pa.concat_tables([drafted.aside, refused]).sort_by("participant_id"))
 
 
 def _clear_orders(

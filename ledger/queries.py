@@ -1,5 +1,6 @@
 """Every question that the steps, the desk, the CLI and the reports ask of the ledger."""
 
+import json
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -62,11 +63,16 @@ def file_rows(connection: sa.Connection, *, period: str | None = None, batch: st
 def batches(ledger: Store, period: str | None = None) -> list[dict[str, Any]]:
     """Batches with channel, count, sum, digest, maker, dates and state, in the order in which they were made."""
     with ledger.reading() as connection:
-        files = file_rows(connection, period=period).select(["batch", "state"]).to_pylist()
-        query = sa.select(store.batches).order_by(store.batches.c.batch)
-        if period is not None:
-            query = query.where(store.batches.c.period == period)
-        rows = store.read(connection, query).to_pylist()
+        return batch_rows(connection, period)
+
+
+def batch_rows(connection: sa.Connection, period: str | None = None) -> list[dict[str, Any]]:
+    """`batches` within a transaction, so that what is decided on a batch's state is decided on the state that it has."""
+    files = file_rows(connection, period=period).select(["batch", "state"]).to_pylist()
+    query = sa.select(store.batches).order_by(store.batches.c.batch)
+    if period is not None:
+        query = query.where(store.batches.c.period == period)
+    rows = store.read(connection, query).to_pylist()
     states: dict[str, set[str]] = {}
     for row in files:
         states.setdefault(row["batch"], set()).add(row["state"])
@@ -270,18 +276,6 @@ def whole(connection: sa.Connection, table: str) -> pa.Table:
     return store.read(connection, sa.select(store.METADATA.tables[table]))
 
 
-def unsent_participants(connection: sa.Connection) -> set[str]:
-    """Who has an instruction in a file that was neither sent nor withdrawn."""
-    last = _latest(store.file_states, "file_name").c
-    i = store.instructions.c
-    query = (
-        sa.select(i.participant_id)
-        .outerjoin(last.state.table, i.file_name == last.file_name)
-        .where(sa.or_(last.state.is_(None), last.state.in_(("drafted", "released"))))
-    )
-    return set(connection.scalars(query))
-
-
 def next_file_numbers(connection: sa.Connection) -> dict[tuple[str, date], int]:
     """The running number of the next file of each (channel, execution date) that has files already."""
     b, f = store.batches.c, store.files.c
@@ -294,10 +288,31 @@ def next_file_numbers(connection: sa.Connection) -> dict[tuple[str, date], int]:
     return {(channel, day): count + 1 for channel, day, count in connection.execute(query)}
 
 
-def participants_of(connection: sa.Connection, batch: str) -> set[str]:
-    """Who is in a batch."""
+def participants_of(connection: sa.Connection, file_name: str) -> set[str]:
+    """Who is in a file."""
     i = store.instructions.c
-    return set(connection.scalars(sa.select(i.participant_id).where(i.batch == batch)))
+    return set(connection.scalars(sa.select(i.participant_id).where(i.file_name == file_name)))
+
+
+def file_standing(connection: sa.Connection) -> dict[str, tuple[str, str]]:
+    """The last state of each file that has one, and its evidence; a file that is missing here is drafted."""
+    last = _latest(store.file_states, "file_name").c
+    query = sa.select(last.file_name, last.state, last.evidence)
+    return {row.file_name: (row.state, row.evidence) for row in connection.execute(query)}
+
+
+def event_details(connection: sa.Connection, event: str) -> dict[str, Any]:
+    """The details of one event, by its hash; none for a hash of no event."""
+    text = connection.scalar(sa.select(store.events.c.details).where(store.events.c.hash == event))
+    return dict(json.loads(text)) if text else {}
+
+
+def last_reconciliation(connection: sa.Connection, period: str) -> tuple[str, str] | None:
+    """The last reconciliation of the period, by its run_id and the archive's key of its matches."""
+    r = store.reconciliation_runs.c
+    query = sa.select(r.run_id, r.archive_key).where(r.period == period).order_by(r.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return (row.run_id, row.archive_key) if row else None
 
 
 def is_consent_spent(connection: sa.Connection, purpose: str, subject: str, digest: str) -> bool:

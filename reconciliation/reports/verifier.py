@@ -8,6 +8,7 @@ Rows are dicts with Python values: text, whole numbers, `date` for dates, aware 
 are both an empty field, and an empty field is unknown.
 """
 
+import itertools
 from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -239,7 +240,8 @@ def _decide_one(person: Row, run: _Run) -> dict[str, Any]:
         unknown = _decision(person, run, 1, "not_due", {"policy_unknown"}, None)
         return unknown | {"amount_idr": 0, "policy": None}
 
-    sequence = 1 + len(tranches)
+    done = {tranche["sequence"] for tranche in tranches}
+    sequence = next(number for number in itertools.count(1) if number not in done)  # a withdrawn one comes again
     asked = run.asked(sequence)
     obstacles = asked & (_against_person(person, run) | _against_account(person, run))
     if sequence > run.incentive["tranches"]:
