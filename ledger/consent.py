@@ -24,7 +24,9 @@ def give(
     at: datetime,
     expires_at: datetime,
 ) -> bool:
-    """Record that `person` agrees to `digest` of `subject`; False when the same person had agreed to it already."""
+    """Record that `person` agrees to `digest` of `subject`; False while an earlier consent of the same person holds."""
+    if person in people(connection, purpose=purpose, subject=subject, digest=digest, at=at):
+        return False
     row = {
         "seq": store.next_seq(connection, store.consents),
         "purpose": purpose,

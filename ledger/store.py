@@ -168,7 +168,7 @@ consents = _define(
     "consents",
     "seq purpose subject digest person via at expires_at",
     "seq",
-    sa.UniqueConstraint("purpose", "subject", "digest", "person"),
+    sa.UniqueConstraint("purpose", "subject", "digest", "person", "at"),
 )
 consent_uses = _define("consent_uses", "purpose subject digest at actor", "purpose subject digest")
 holds = _define("holds", "seq participant_id act reason person at", "seq")

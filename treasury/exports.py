@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +19,10 @@ from ledger.instants import jakarta_date
 from ledger.parquet import get_table
 from reconciliation import evidence
 from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
+from schemas.fields import INSTANT
 from schemas.tables import TABLES as TABLES_BY_NAME
 
-TABLES = (
-    "entitlements",
-    "instructions",
-    "batches",
-    "files",
-    "responses",
-    "entries",
-    "breaks",
-    "exceptions",
-    "proofs",
-    "events",
-    "quarantine",
-    "checks",
-)
-
-
+_BATCHES = pa.schema([*TABLES_BY_NAME["batches.v1"].schema, pa.field("state", pa.string())])
 _EXCEPTIONS = pa.schema(
     [
         *TABLES_BY_NAME["breaks.v1"].schema,
@@ -50,25 +36,55 @@ def table(house: House, name: str, period: str | None) -> pa.Table:
     """One of TABLES, as outsiders get it: no personal data, whole rupiah, instants in UTC."""
     if name not in TABLES:
         raise WrongUsage(f"There is no table {name!r}.", f"Tables: {', '.join(TABLES)}.", "Name one of them.")
+    if name == "batches":
+        return pa.Table.from_pylist(queries.batches(house.store, period), schema=_BATCHES)
     with house.store.reading() as connection:
-        if name == "entitlements":
-            return queries.decisions_in_force(connection, house.archive, period)
-        if name == "instructions":
-            rows = queries.instruction_rows(connection, period=period)
-            return rows.drop_columns(["own_state", "file_state", "account_mac"])
-        if name == "files":
-            return queries.file_rows(connection, period=period)
-        if name in ("responses", "entries"):
-            return evidence.load(connection, house.archive)[name]
-        if name == "breaks":
-            return queries.breaks_in_force(connection, period)
-        if name == "quarantine":
-            return queries.whole(connection, name).drop_columns(["raw_sealed", "row_mac"])
-        if name == "proofs":
-            return queries.proofs_in_force(connection, period)
-        if name == "exceptions":
-            return pa.Table.from_pylist(evidence.work(connection, period, house.at), schema=_EXCEPTIONS)
-        return queries.whole(connection, "check_results" if name == "checks" else name)
+        return _TABLE[name](house, connection, period)
+
+
+def _entitlements(house: House, connection: store.Connection, period: str | None) -> pa.Table:
+    return queries.decisions_in_force(connection, house.archive, period)
+
+
+def _instructions(_: House, connection: store.Connection, period: str | None) -> pa.Table:
+    hidden = ["own_state", "file_state", "account_mac"]
+    return queries.instruction_rows(connection, period=period).drop_columns(hidden)
+
+
+def _answers(name: str, house: House, connection: store.Connection, period: str | None) -> pa.Table:
+    """`responses` or `entries`: all of them, or those that name a file or an instruction of the period."""
+    rows = evidence.load(connection, house.archive)[name]
+    if period is None:
+        return rows
+    mine = queries.instruction_rows(connection, period=period)
+    named = [
+        pc.is_in(rows.column(column), value_set=mine.column(column).combine_chunks())
+        for column in ("message_id", "payment_information_id", "end_to_end_id")
+    ]
+    return rows.filter(reduce(pc.or_, named))
+
+
+def _exceptions(house: House, connection: store.Connection, period: str | None) -> pa.Table:
+    return pa.Table.from_pylist(evidence.work(connection, period, house.at), schema=_EXCEPTIONS)
+
+
+_TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
+    "entitlements": _entitlements,
+    "instructions": _instructions,
+    "files": lambda _, connection, period: queries.file_rows(connection, period=period),
+    "responses": partial(_answers, "responses"),
+    "entries": partial(_answers, "entries"),
+    "breaks": lambda _, connection, period: queries.breaks_in_force(connection, period),
+    "exceptions": _exceptions,
+    "proofs": lambda _, connection, period: queries.proofs_in_force(connection, period),
+    "events": lambda _, connection, __: queries.whole(connection, "events"),
+    "quarantine": lambda _, connection, __: queries.whole(connection, "quarantine").drop_columns(
+        ["raw_sealed", "row_mac"]
+    ),
+    "checks": lambda _, connection, __: queries.whole(connection, "check_results"),
+}
+"""How each table is got; events, quarantine and checks belong to no period and come whole."""
+TABLES = tuple(sorted([*_TABLE, "batches"]))
 
 
 def write(house: House, name: str, period: str | None, out: Path) -> int:
@@ -79,11 +95,20 @@ def write(house: House, name: str, period: str | None, out: Path) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}.partial")
     if out.suffix == ".csv":
-        pa_csv.write_csv(rows, unfinished, pa_csv.WriteOptions(quoting_style="needed"))
+        pa_csv.write_csv(_as_text(rows), unfinished, pa_csv.WriteOptions(quoting_style="needed"))
     else:
         pq.write_table(rows, unfinished)
     unfinished.replace(out)
     return int(rows.num_rows)
+
+
+def _as_text(rows: pa.Table) -> pa.Table:
+    """Instants as ISO 8601 with their offset, which a CSV reader can tell from a local time."""
+    for place, field in enumerate(rows.schema):
+        if field.type == INSTANT:
+            text = pc.strftime(rows.column(place), format="%Y-%m-%dT%H:%M:%SZ")
+            rows = rows.set_column(place, field.name, text)
+    return rows
 
 
 def explain(house: House, participant: str) -> list[dict[str, Any]]:
@@ -156,10 +181,12 @@ _ORDER = (
 
 def _paid(connection: store.Connection, participant: str) -> list[dict[str, Any]]:
     story = []
-    batches = {row["batch"]: row for row in queries.whole(connection, "batches").to_pylist()}
+    events = queries.whole(connection, "events").to_pylist()
+    instructed = {row["subject"]: row for row in events if row["kind"] == "instructed"}
     for row in queries.instruction_rows(connection, participant=participant).to_pylist():
-        made = batches[row["batch"]]["created_at"]
-        story.append(_step(made, "instructed", {k: row[k] for k in _ORDER}, row["file_name"], 3))
+        event = instructed[row["batch"]]
+        facts = {k: row[k] for k in _ORDER} | {"maker": event["actor"]}
+        story.append(_step(event["at"], "instructed", facts, event["hash"], 3))
         for state in queries.states_of(connection, row["file_name"], row["end_to_end_id"]).to_pylist():
             about = {"end_to_end_id": row["end_to_end_id"], "reason_code": state["reason_code"]}
             story.append(_step(state["at"], state["state"], about, state["evidence"], 4))

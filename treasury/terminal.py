@@ -125,8 +125,7 @@ def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except SalurError as error:
         return _report(error, as_json)
-    except BrokenPipeError:
-        sys.stdout = None  # who read us has gone; nothing is left to be flushed to
+    except SystemExit:  # Typer's way when whoever read our output has gone, as `head` does
         return EXIT_DONE
     except OSError as error:
         why = error.strerror or type(error).__name__
