@@ -12,6 +12,7 @@ from reconciliation.reports import words
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.words import WIB, Text
 from schemas.codes import BREAKS, DECISIONS, INSTRUCTION_STATES, REASONS, REMEDIES, remedy
+from schemas.money import format_idr
 
 OUTCOMES = ("credited", "debited", "accepted", "submitted", "unknown", "rejected", "returned", "never_arrived")
 """Where a sent instruction may stand, best first."""
@@ -324,6 +325,8 @@ class Break:
     days: int
     band: str
     resolved_by: Text
+    ours: Text
+    theirs: Text
 
     @property
     def is_open(self) -> bool:
@@ -345,11 +348,22 @@ def breaks(facts: CycleFacts) -> list[Break]:
                 (today - first).days,
                 age_band(first, today),
                 Text(words.RESOLVED_BY.get(kind, "–"), RESOLVED_BY.get(kind, "–")),
+                _value(kind, row["expected"]),
+                _value(kind, row["found"]),
             )
         )
     return sorted(
         found, key=lambda b: (not b.is_open, SEVERITIES.index(b.severity), -b.days, b.row["kind"], b.row["break_id"])
     )
+
+
+def _value(kind: str, value: str | None) -> Text:
+    """One side of a break: a state in words, an amount as rupiah, anything else as it is."""
+    if value is None:
+        return Text("–", "–")
+    if kind == "amount_differs" and value.isascii() and value.isdecimal():
+        return Text(format_idr(int(value)), format_idr(int(value)))
+    return words.named(words.STATES, value)
 
 
 def ageing(found: list[Break]) -> list[tuple[Text, str, list[int], int, int]]:

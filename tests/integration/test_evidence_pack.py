@@ -20,6 +20,7 @@ import pytest
 
 from ledger.house import House
 from ledger.parquet import to_parquet
+from reconciliation.reports import figures
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.html import render
 from reconciliation.reports.pack import verify_pack, write_pack
@@ -81,6 +82,17 @@ def test_a_whole_pack_is_checked_and_says_how_much_was_looked_at(pack: Path, hom
     assert checked["entitlements"] == 60
     assert checked["batches"] == checked["consents"] == checked["files"] > 3
     assert checked["chain_head"] == gather(home, PERIOD).chain_head
+
+
+def test_every_hand_over_of_a_paid_cycle_is_explained_to_the_last_rupiah(home: House) -> None:
+    facts = gather(home, PERIOD)
+    steps = figures.hand_overs(facts)
+    sent = next(step for step in steps if step.label.en == "Sent")
+    assert len(steps) == 7
+    assert {step.label.en: step.rest for step in steps if step.rest != figures.NOTHING} == {}
+    assert figures.total(whole for _, _, whole in figures.three_ways(facts)) == sent.sum
+    for column in ("channel", "wave", "province", "occupation"):
+        assert figures.total(group.sent for group in figures.groups(facts, column, {})) == sent.sum
 
 
 def test_the_pack_holds_every_table_twice_the_report_and_the_rules(members: Members, home: House) -> None:

@@ -196,7 +196,7 @@ def _evidence() -> dict[str, list[dict[str, Any]]]:
         )  # fmt: skip
         inbound.append(
             {
-                "bank": channel, "file_name": f"PSR_{channel}_0001.xml", "kind": "status_report", "state": "parsed",
+                "bank": channel, "file_name": f"PSR_{channel}_0001.xml", "kind": "status_report", "state": "taken",
                 "reason": None, "row_count": 400, "sha256": _sha("psr" + channel), "at": AT - timedelta(days=6),
             }
         )  # fmt: skip
@@ -208,7 +208,7 @@ def _evidence() -> dict[str, list[dict[str, Any]]]:
         )  # fmt: skip
     inbound.append(
         {
-            "bank": "ovo", "file_name": HOSTILE, "kind": "unreadable", "state": "quarantined", "reason": "not XML",
+            "bank": "ovo", "file_name": HOSTILE, "kind": "untold", "state": "quarantined", "reason": "not XML",
             "row_count": 0, "sha256": _sha("bad"), "at": AT - timedelta(days=5),
         }
     )  # fmt: skip

@@ -157,6 +157,16 @@ def test_a_break_settled_by_two_people_is_no_longer_open_and_open_ones_come_firs
     assert figures.ageing(settled) == []
 
 
+def test_the_sides_of_a_break_read_as_rupiah_or_as_a_state_in_words() -> None:
+    (row,) = full_cycle().breaks.slice(0, 1).to_pylist()
+    rows = [
+        row | {"kind": "amount_differs", "expected": "600000", "found": "60000"},
+        row | {"kind": "contradiction", "expected": "credited", "found": None},
+    ]
+    found = {each.row["kind"]: (each.ours.id, each.theirs.id) for each in figures.breaks(full_cycle(breaks=rows))}
+    assert found == {"amount_differs": ("Rp600.000", "Rp60.000"), "contradiction": ("dikreditkan", "–")}
+
+
 def test_every_code_that_has_a_remedy_has_words() -> None:
     assert words.CODES.keys() == {code for _, code in REMEDY}
 
