@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from disbursement.records import standing
-from disbursement.sources.files import Drop, Rows, read_part
+from disbursement.sources.files import Drop, changed, read_part
+from disbursement.sources.readers import Rows
 from ledger import chain, landing, store
 from ledger.gate import Gate
 from ledger.house import House
@@ -35,14 +36,17 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
     counts = {"read": 0, "taken": 0, "repeated": 0, "quarantined": 0}
     for part in drop.parts:
         with drop.open(part) as stream:
-            house.archive.put_stream(stream)
+            if house.archive.put_stream(stream) != part.sha256:
+                raise changed(part)
+    if drop.manifest_bytes:
+        house.archive.put(drop.manifest_bytes)
     with house.store.transaction() as connection:
         for part in drop.parts:
             for rows in read_part(drop, part):
                 _take_rows(house, connection, drop, _set_aside(gate, rows), counts)
             house.say(f"{part.name}: {counts['taken']:,} taken, {counts['quarantined']:,} quarantined so far")
         for name in {part.table.short_name for part in drop.parts}:
-            counts["quarantined"] += _quarantine_conflicts(connection, drop.drop_id, name)
+            counts["quarantined"] += _quarantine_conflicts(house, connection, drop.drop_id, name)
         gate.stop_if_failed()
         _save_decisions(connection, drop)
         row = {
@@ -150,12 +154,11 @@ def _seal(house: House, clear: pa.Table, names: tuple[str, ...]) -> pa.Array:
     )
 
 
-def _quarantine_conflicts(connection: Connection, drop_id: str, name: str) -> int:
+def _quarantine_conflicts(house: House, connection: Connection, drop_id: str, name: str) -> int:
     """Set aside the rows of one key that contradict each other, this drop's and earlier ones alike."""
     rows = landing.several(connection, name, landing.columns(name), drop_id)
     _, conflicting = standing(rows.drop_columns([c for c in rows.column_names if c in _LANDING]), landing.KEYS[name])
     aside = rows.take(conflicting)
-    sealed = aside.column("sealed") if "sealed" in aside.column_names else pa.nulls(aside.num_rows, pa.binary())
     found = [
         {
             "drop_id": row["drop_id"],
@@ -164,24 +167,27 @@ def _quarantine_conflicts(connection: Connection, drop_id: str, name: str) -> in
             "reason": "conflicting_record",
             "source": row["source_file"],
             "row_mac": row["row_mac"],
-            "raw_sealed": blob or b"",
+            "raw_sealed": row.get("sealed") or house.keys.seal(f"quarantine:{name}", _as_json(row)),
         }
-        for row, blob in zip(
-            aside.select(["drop_id", "row", "source_file", "row_mac"]).to_pylist(), sealed.to_pylist(), strict=True
-        )
+        for row in aside.to_pylist()
     ]
     return landing.set_aside(connection, found)
+
+
+def _as_json(row: dict[str, Any]) -> bytes:
+    """A row of a table without personal data, as the quarantine keeps it."""
+    return json.dumps({key: value for key, value in row.items() if key not in _LANDING}, default=str).encode()
 
 
 def _save_decisions(connection: Connection, drop: Drop) -> None:
     rows = [
         {
             "sk_number": number,
-            "row_count": int(promise.get("people", 0)),
-            "amount_idr": int(promise.get("amount_idr", 0)),
+            "row_count": promise.get("people", 0),
+            "amount_idr": promise.get("amount_idr", 0),
             "drop_id": drop.drop_id,
         }
-        for number, promise in sorted(drop.manifest.get("decisions", {}).items())
+        for number, promise in sorted(drop.decisions.items())
     ]
     store.insert_new(connection, store.decisions_people, rows)
 

@@ -13,7 +13,7 @@ from schemas.errors import CheckFailed
 
 
 class Gate:
-    """Collects what the checks of one run of a step find, and keeps it whatever becomes of the step.
+    """Collects what the checks of one run of a step find, and keeps it when the step ends, or when a check stops it.
 
     Used around the step's own transaction: `with Gate(...) as gate, store.transaction() as connection`. A failed stop
     raises inside, so the step's transaction is undone; the results are saved afterwards, in one of their own.
@@ -65,8 +65,10 @@ class Gate:
         ]
 
     def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self, _type: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        if error is not None and not isinstance(error, CheckFailed):
+            return  # refused, or out of reach: nothing of the step stays, and what went wrong is not hidden by a second error
         with self._house.store.transaction() as connection:
             first = store.next_seq(connection, store.check_results)
             rows = [

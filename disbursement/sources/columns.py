@@ -6,8 +6,8 @@ Nothing is repaired on the way: a number where text belongs is a wrong type, sin
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +17,15 @@ from schemas.money import parse_idr_array
 Read = tuple[pa.Array, pa.Array]
 """The values (null where unknown or unreadable) and the reasons (null where readable)."""
 
+BROKEN_BYTES = 0x10FE00
+"""A byte that is no UTF-8 stands in a text read from CSV as this private character plus its value."""
+_NO_TEXT_IS = rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x{{{BROKEN_BYTES:x}}}-\x{{{BROKEN_BYTES + 255:x}}}]"
+_DATES = pa.scalar(date.min, DATE), pa.scalar(date.max, DATE)
+_INSTANTS = (
+    pa.scalar(datetime(1, 1, 2, tzinfo=UTC), INSTANT),
+    pa.scalar(datetime(9999, 12, 31, 16, 59, 59, 999999, tzinfo=UTC), INSTANT),
+)
+"""First and last that have a date in Jakarta with a year of four digits, which is how the contract writes them."""
 _NO_TEXT = pa.scalar(None, TEXT)
 _LISTED = {"status": pa.array(["active", "revoked"])}
 
@@ -70,7 +79,7 @@ def _text(name: str, column: pa.Array) -> Read:
         return _all_wrong(column, TEXT, "wrong_type")
     trimmed = pc.utf8_trim_whitespace(column)
     values = pc.if_else(pc.equal(pc.binary_length(trimmed), 0), _NO_TEXT, trimmed)
-    reasons = _where(pc.match_substring_regex(values, r"[\x00-\x08\x0b\x0c\x0e-\x1f]"), "wrong_type")
+    reasons = _where(pc.match_substring_regex(values, _NO_TEXT_IS), "wrong_type")
     if name in _LISTED:
         listed = pc.or_kleene(pc.is_in(values, _LISTED[name]), pc.is_null(values))
         reasons = pc.coalesce(reasons, _where(pc.invert(listed), "unknown_value"))
@@ -85,16 +94,28 @@ def _whole(name: str, column: pa.Array) -> Read:
         plain = pc.match_substring_regex(trimmed, r"^-?[0-9]{1,18}$")
         values = parse_idr_array(pc.if_else(plain, trimmed, _NO_TEXT))
     elif pa.types.is_integer(column.type):
-        given, values = column.is_valid(), column.cast(WHOLE)
+        given = column.is_valid()
+        fits = pc.less_equal(column, pa.scalar(2**63 - 1, pa.uint64()).cast(column.type)) if _is_huge(column) else given
+        values = pc.if_else(fits, column, pa.scalar(None, column.type)).cast(WHOLE)
     elif pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         # Tables that went through pandas hold whole numbers beside unknown ones as floats; only exact ones are taken.
         given = column.is_valid()
-        whole = np.array([v is not None and v == v // 1 and abs(v) < 2**53 for v in column.to_pylist()], dtype=bool)
-        values = pa.array([int(v) if ok else None for v, ok in zip(column.to_pylist(), whole, strict=True)], WHOLE)
+        values = pa.array([_exact(value) for value in column.to_pylist()], WHOLE)
     else:
         return _all_wrong(column, WHOLE, "wrong_type")
     reasons = _where(pc.and_(given, pc.is_null(values)), reason)
     return values, pc.coalesce(reasons, _out_of_range(name, values))
+
+
+def _is_huge(column: pa.Array) -> bool:
+    return bool(column.type == pa.uint64())
+
+
+def _exact(value: float | Decimal | None) -> int | None:
+    """The whole number that a value is, none if it has a fraction, is endless, or too large to be exact as a float."""
+    if value is None or not -(2**53) < value < 2**53:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def _out_of_range(name: str, values: pa.Array) -> pa.Array:
@@ -109,10 +130,17 @@ def _out_of_range(name: str, values: pa.Array) -> pa.Array:
 
 def _date(_name: str, column: pa.Array) -> Read:
     if pa.types.is_date(column.type):
-        return column.cast(DATE), pa.nulls(len(column), TEXT)
+        days = column.cast(DATE, safe=False)
+        fits = _is_between(days, *_DATES)
+        return pc.if_else(fits, days, pa.scalar(None, DATE)), _where(pc.invert(fits), "impossible_date")
     if column.type != TEXT:
         return _all_wrong(column, DATE, "wrong_type")
     return _parse(column, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", DATE, date.fromisoformat, "wrong_type")
+
+
+def _is_between(column: pa.Array, first: pa.Scalar, last: pa.Scalar) -> pa.Array:
+    ends = (end.cast(column.type, safe=False) for end in (first, last))
+    return pc.and_(pc.greater_equal(column, next(ends)), pc.less_equal(column, next(ends)))
 
 
 _INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
@@ -123,7 +151,10 @@ def _instant(_name: str, column: pa.Array) -> Read:
     if pa.types.is_timestamp(column.type):
         if column.type.tz is None:
             return _all_wrong(column, INSTANT, "instant_without_offset")
-        return column.cast(INSTANT, safe=False), pa.nulls(len(column), TEXT)
+        seconds = column.cast(pa.timestamp("s", column.type.tz), safe=False)
+        fits = _is_between(seconds, *_INSTANTS)
+        values = pc.if_else(fits, column, pa.scalar(None, column.type)).cast(INSTANT, safe=False)
+        return values, _where(pc.invert(fits), "impossible_date")
     if column.type != TEXT:
         return _all_wrong(column, INSTANT, "wrong_type")
     values, reasons = _parse(column, _INSTANT + _OFFSET, INSTANT, _parse_instant, "wrong_type")
@@ -132,7 +163,10 @@ def _instant(_name: str, column: pa.Array) -> Read:
 
 
 def _parse_instant(text: str) -> datetime:
-    return datetime.fromisoformat(text.upper().replace(",", ".")).astimezone(UTC)
+    instant = datetime.fromisoformat(text.upper().replace(",", ".")).astimezone(UTC)
+    if not _INSTANTS[0].as_py() <= instant <= _INSTANTS[1].as_py():
+        raise OverflowError("beyond a year of four digits in Jakarta")
+    return instant
 
 
 def _parse(

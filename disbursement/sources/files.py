@@ -1,93 +1,76 @@
 """The source drop as files: Parquet, CSV or JSON Lines, whole or in parts, in a folder or under any fsspec URL.
 
-Contract, section 1. Rows are read in bounded batches. A file that cannot be read at all, or that contradicts the
-manifest, refuses the whole drop; a row that cannot be read is set aside with its reason and its raw content.
+Contract, section 1. A drop is refused whole, before any row is taken, when it contradicts its manifest or holds a file
+that cannot be that of its table. How one file is read stands in `readers`.
 """
 
 import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import fsspec
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
-from disbursement.sources.columns import read_column
+from disbursement.sources import readers
+from disbursement.sources.readers import Part, Rows
 from schemas.errors import InputRejected, TryLater
-from schemas.tables import SOURCES, Table, conform
+from schemas.tables import SOURCES
 
-BATCH_ROWS = 50_000
-_CSV_BLOCK_BYTES = 8 * 1024 * 1024
+MANIFEST = "manifest.json"
+_MANIFEST_BYTES_MAX = 64 * 1024 * 1024
 _NAMES = "|".join(table.short_name for table in SOURCES.values())
-_PART = re.compile(rf"^(?P<table>{_NAMES})(-[^/]*)?\.(?P<format>parquet|csv|jsonl)$")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One file of a drop."""
-
-    name: str
-    path: str
-    table: Table
-    format: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A batch read from one part: typed rows in clear, their numbers, and the rows set aside."""
-
-    part: Part
-    table: pa.Table
-    numbers: pa.Array
-    quarantined: list[tuple[int, str, str]]
-    """(row number, reason code, raw content as JSON)"""
+_PART = re.compile(rf"(?P<table>{_NAMES})(-[^/]*)?\.(?P<format>parquet|csv|jsonl)")
 
 
 @dataclass(frozen=True)
 class Drop:
-    """A source drop: its parts, named by content, and what its manifest says of the decisions."""
+    """A source drop: its parts, named by content, and what its manifest says.
+
+    `passed_over` names what lies beside them and is no table of a drop.
+    """
 
     url: str
     parts: tuple[Part, ...]
-    manifest: dict[str, Any]
+    manifest_bytes: bytes
+    decisions: Mapping[str, Mapping[str, int]]
+    passed_over: tuple[str, ...]
     fs: Any = field(repr=False)
 
     @property
     def drop_id(self) -> str:
         """Names the drop by the names and bytes of its files."""
-        lines = "".join(f"{part.name} {part.sha256}\n" for part in self.parts)
-        return hashlib.sha256(lines.encode()).hexdigest()
+        lines = [f"{part.name} {part.sha256}\n" for part in self.parts]
+        if self.manifest_bytes:
+            lines.append(f"{MANIFEST} {hashlib.sha256(self.manifest_bytes).hexdigest()}\n")
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-    def open(self, part: Part) -> BinaryIO:
-        """The bytes of a part."""
-        return cast(BinaryIO, self.fs.open(part.path, "rb"))
+    @contextmanager
+    def open(self, part: Part) -> Iterator[BinaryIO]:
+        """The bytes of a part. Raises `TryLater` when the source goes away while they are read."""
+        with _opened(self.fs, part.path) as stream:
+            yield stream
 
 
 def open_drop(url: str) -> Drop:
-    """List a drop, fingerprint its files and hold them against `manifest.json` when there is one."""
-    try:
-        fs, root = fsspec.core.url_to_fs(url)
-        listing = sorted(fs.ls(root, detail=False)) if fs.isdir(root) else []
-    except (OSError, ValueError, ImportError) as error:
-        raise TryLater(f"The source {url} cannot be reached.", type(error).__name__, "Check the address.") from None
-    found = [(path, _PART.match(posixpath.basename(path))) for path in listing]
+    """List a drop, fingerprint its files, look at their headers and hold them against `manifest.json` when there is one.
+
+    Raises `TryLater` when the source is out of reach and `InputRejected` when it is no drop, or one that contradicts itself.
+    """
+    fs, root, names = _listing(url)
+    found = [(name, match) for name in names if (match := _PART.fullmatch(name))]
     parts = tuple(
         Part(
-            posixpath.basename(path),
-            path,
+            name,
+            path := posixpath.join(root, name),
             SOURCES[f"{match['table']}.v1"],
             match["format"],
             _fingerprint(fs, path),
         )
-        for path, match in found
-        if match
+        for name, match in found
     )
     if not parts:
         raise InputRejected(
@@ -96,227 +79,132 @@ def open_drop(url: str) -> Drop:
             " .jsonl.",
             "Give the folder or URL that holds the files.",
         )
-    drop = Drop(url, parts, _read_manifest(fs, root), fs)
-    _hold_against_manifest(drop)
+    manifest_bytes = _manifest_bytes(fs, root) if MANIFEST in names else b""
+    files, decisions = _manifest(manifest_bytes)
+    passed_over = tuple(sorted(set(names) - {part.name for part in parts} - {MANIFEST}))
+    drop = Drop(url, parts, manifest_bytes, decisions, passed_over, fs)
+    _hold_against_manifest(drop, files)
+    for part in parts:
+        with drop.open(part) as stream:
+            readers.check_header(part, stream)
     return drop
 
 
-def _fingerprint(fs: Any, path: str) -> str:
+def _listing(url: str) -> tuple[Any, str, list[str]]:
+    """The file system, the folder and the sorted names in it."""
+    try:
+        fs, root = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise InputRejected(f"{url!r} is no address of a source.", type(error).__name__, "Check it.") from None
+    try:
+        paths = fs.ls(root, detail=False) if url and fs.isdir(root) else []
+    except OSError as error:
+        raise TryLater(
+            f"The source {url} cannot be reached.", _why(error), "Check the address and its rights."
+        ) from None
+    return fs, root, sorted(posixpath.basename(path.rstrip("/")) for path in paths)
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+@contextmanager
+def _opened(fs: Any, path: str) -> Iterator[Any]:
+    name = posixpath.basename(path)
     try:
         with fs.open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            yield stream
+    except IsADirectoryError:
+        raise InputRejected(f"{name} is a folder.", "A table is a file.", "Nothing was taken. Send a file.") from None
     except OSError as error:
-        raise TryLater(f"{posixpath.basename(path)} cannot be read.", type(error).__name__, "Try again.") from None
+        raise TryLater(
+            f"{name} cannot be read.", _why(error), "Nothing was taken. Mend the source, try again."
+        ) from None
 
 
-def _read_manifest(fs: Any, root: str) -> dict[str, Any]:
-    path = posixpath.join(root, "manifest.json")
-    if not fs.exists(path):
-        return {}
+def _fingerprint(fs: Any, path: str) -> str:
+    with _opened(fs, path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_part(drop: Drop, part: Part) -> Iterator[Rows]:
+    """The rows of one part in bounded batches, in the file's order; ends with `TryLater` if it changed meanwhile."""
+    with drop.open(part) as stream:
+        yield from readers.read(part, stream)
+    if _fingerprint(drop.fs, part.path) != part.sha256:
+        raise changed(part)
+
+
+def changed(part: Part) -> TryLater:
+    """The error for a part that was written to while it was read."""
+    return TryLater(f"{part.name} changed while it was read.", "Nothing was taken.", "Try again when it is complete.")
+
+
+# --- manifest ---------------------------------------------------------------------------------------------------------
+
+
+def _manifest_bytes(fs: Any, root: str) -> bytes:
+    with _opened(fs, posixpath.join(root, MANIFEST)) as stream:
+        data: bytes = stream.read(_MANIFEST_BYTES_MAX + 1)
+    if len(data) > _MANIFEST_BYTES_MAX:
+        raise _no_manifest("It is larger than any manifest.")
+    return data
+
+
+def _no_manifest(why: str) -> InputRejected:
+    return InputRejected(f"{MANIFEST} cannot be read.", why, "Nothing was taken. Ask the platform to send it anew.")
+
+
+def _manifest(data: bytes) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
+    """What a manifest promises of files and of decisions; nothing when there is none."""
+    if not data:
+        return {}, {}
     try:
-        manifest = json.loads(fs.cat_file(path))
-    except ValueError:
+        manifest = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         manifest = None
-    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(k, {}), dict) for k in ("files", "decisions")):
-        raise InputRejected(
-            "manifest.json cannot be read.", "It is no JSON object of files and decisions.", "Send it anew."
-        )
-    return manifest
+    if not isinstance(manifest, dict):
+        raise _no_manifest("It is no JSON object.")
+    files, decisions = manifest.get("files", {}), manifest.get("decisions", {})
+    if not isinstance(files, dict) or not isinstance(decisions, dict):
+        raise _no_manifest("Its files and decisions are no objects.")
+    for number, promise in decisions.items():
+        if not isinstance(promise, dict) or not all(_is_count(promise.get(k, 0)) for k in ("people", "amount_idr")):
+            raise _no_manifest(f"Its decision {number[:80]!r} has no whole people and amount_idr.")
+    return files, decisions
 
 
-def _hold_against_manifest(drop: Drop) -> None:
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _hold_against_manifest(drop: Drop, promised: dict[str, Any]) -> None:
     """Names, digests and row counts as the manifest promises them; the first contradiction refuses the drop."""
-    promised: dict[str, Any] = drop.manifest.get("files", {})
     there = {part.name: part for part in drop.parts}
     for name, promise in sorted(promised.items()):
-        part = there.get(name) or there.get(posixpath.basename(name))
+        part = there.get(name)
         if part is None:
-            raise _contradicts(name, "it is not in the drop")
+            if name not in drop.passed_over:
+                raise _contradicts(name, "it is not in the drop")
+            continue
         if not isinstance(promise, dict):
             raise _contradicts(name, "its promise is no object of rows and sha256")
-        if promise.get("sha256", part.sha256) != part.sha256:
+        if str(promise.get("sha256", part.sha256)).lower() != part.sha256:
             raise _contradicts(name, "its SHA-256 differs")
-        if "rows" in promise and promise["rows"] != (rows := count_rows(drop, part)):
-            raise _contradicts(name, f"the manifest says {promise['rows']} rows, the file has {rows}")
+        if "rows" in promise:
+            with drop.open(part) as stream:
+                rows = readers.count(part, stream)
+            if not _is_count(promise["rows"]) or promise["rows"] != rows:
+                raise _contradicts(name, f"the manifest says {str(promise['rows'])[:20]} rows, the file has {rows}")
     if promised:
-        for name in sorted(set(there) - {posixpath.basename(name) for name in promised}):
+        for name in sorted(set(there) - set(promised)):
             raise _contradicts(name, "the manifest does not name it")
 
 
 def _contradicts(name: str, why: str) -> InputRejected:
     return InputRejected(
-        f"The drop contradicts its manifest at {name}: {why}.",
+        f"The drop contradicts its manifest at {name[:255]}: {why}.",
         "Nothing was taken.",
         "Ask the platform to send it anew.",
     )
-
-
-def count_rows(drop: Drop, part: Part) -> int:
-    """How many rows a part has, read or set aside."""
-    if part.format == "parquet":
-        with drop.open(part) as stream:
-            return cast(int, _parquet(part, stream).metadata.num_rows)
-    return sum(rows.table.num_rows + len(rows.quarantined) for rows in read_part(drop, part))
-
-
-def read_part(drop: Drop, part: Part) -> Iterator[Rows]:
-    """The rows of one part in bounded batches, in the file's order."""
-    reader = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}[part.format]
-    with drop.open(part) as stream:
-        try:
-            yield from reader(part, stream)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _unreadable(part, str(error).split("\n")[0][:200]) from None
-
-
-def _unreadable(part: Part, why: str) -> InputRejected:
-    return InputRejected(f"{part.name} cannot be read.", why, "Nothing was taken. Ask the platform to send it anew.")
-
-
-def _parquet(part: Part, stream: BinaryIO) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(stream)
-    except (pa.ArrowInvalid, OSError):
-        raise _unreadable(part, "It is no whole Parquet file.") from None
-
-
-def _read_parquet(part: Part, stream: BinaryIO) -> Iterator[Rows]:
-    source = _parquet(part, stream)
-    _check_header(part, source.schema_arrow.names)
-    columns = [name for name in part.table.columns if name in source.schema_arrow.names]
-    first = 1
-    for batch in source.iter_batches(batch_size=BATCH_ROWS, columns=columns):
-        numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
-        yield _typed(part, batch, numbers, [])
-        first += batch.num_rows
-
-
-def _check_header(part: Part, names: list[str]) -> None:
-    missing = [key for key in part.table.key if key not in names]
-    if missing:
-        raise _unreadable(part, f"Its header lacks the column {', '.join(missing)}.")
-
-
-def _read_csv(part: Part, stream: BinaryIO) -> Iterator[Rows]:
-    header = _csv_header(part, stream)
-    broken: list[tuple[int, str, str]] = []
-    seen = 0
-
-    def set_aside(row: Any) -> str:
-        broken.append((-1, "unreadable_row", json.dumps({"line": row.text}, ensure_ascii=False)))
-        return "skip"
-
-    try:
-        reader = pa_csv.open_csv(
-            stream,
-            read_options=pa_csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=set_aside),
-            convert_options=pa_csv.ConvertOptions(
-                check_utf8=False,
-                column_types=dict.fromkeys(header, pa.binary()),
-                include_columns=[name for name in part.table.columns if name in header],
-                strings_can_be_null=True,
-                null_values=[""],
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            return
-        raise
-    for batch in reader:
-        numbers = pa.array(range(seen + 1, seen + 1 + batch.num_rows), pa.int64())
-        seen += batch.num_rows
-        yield _typed(part, batch, numbers, [])
-    if broken:  # a line of the wrong width has no number of its own among those that were parted
-        aside = [(seen + place, reason, raw) for place, (_, reason, raw) in enumerate(broken, 1)]
-        yield Rows(part, part.table.schema.empty_table(), pa.array([], pa.int64()), aside)
-
-
-def _csv_header(part: Part, stream: BinaryIO) -> list[str]:
-    first = stream.readline(1_000_000)
-    stream.seek(0)
-    try:
-        text = first.decode("utf-8-sig").strip("\r\n")
-    except UnicodeDecodeError:
-        raise _unreadable(part, "Its header is not UTF-8.") from None
-    names = [name.strip().strip('"') for name in text.split(",")]
-    if len(set(names)) != len(names):
-        raise _unreadable(part, "Its header names a column twice.")
-    _check_header(part, names)
-    return names
-
-
-def _read_jsonl(part: Part, stream: BinaryIO) -> Iterator[Rows]:
-    lines: list[tuple[int, bytes]] = []
-    for number, line in enumerate(stream, 1):
-        if line.strip():
-            lines.append((number, line))
-        if len(lines) == BATCH_ROWS:
-            yield _json_rows(part, lines)
-            lines = []
-    if lines:
-        yield _json_rows(part, lines)
-
-
-def _json_rows(part: Part, lines: list[tuple[int, bytes]]) -> Rows:
-    numbers, objects, broken = [], [], []
-    for number, line in lines:
-        try:
-            value = json.loads(line.decode("utf-8-sig"), parse_float=str)
-        except (ValueError, RecursionError):
-            value = None
-        if isinstance(value, dict):
-            numbers.append(number)
-            objects.append(value)
-        else:
-            broken.append((number, "unreadable_row", json.dumps({"line": line.decode("utf-8", "replace")})))
-    columns = {name: [row.get(name) for row in objects] for name in part.table.columns}
-    wrong = {name: [_is_misplaced(part, name, value) for value in values] for name, values in columns.items()}
-    batch = pa.record_batch(
-        {
-            name: pa.array(
-                [None if bad or v is None else str(v) for v, bad in zip(values, wrong[name], strict=True)], pa.string()
-            )
-            for name, values in columns.items()
-        }
-    )
-    aside = [any(wrong[name][i] for name in wrong) for i in range(len(objects))]
-    keep = pa.array([not bad for bad in aside])
-    broken += [
-        (numbers[i], "wrong_type", json.dumps(objects[i], ensure_ascii=False)) for i, bad in enumerate(aside) if bad
-    ]
-    return _typed(part, batch.filter(keep), pa.array(numbers, pa.int64()).filter(keep), broken)
-
-
-def _is_misplaced(part: Part, name: str, value: object) -> bool:
-    """A JSON value whose kind is not that of the column: a number where text belongs may have been rounded."""
-    if value is None or isinstance(value, str):
-        return False
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return not (is_number and part.table.schema.field(name).type == pa.int64())
-
-
-def _typed(part: Part, batch: pa.RecordBatch, numbers: pa.Array, broken: list[tuple[int, str, str]]) -> Rows:
-    """The batch with every column as its field says, the rows that cannot be read set aside."""
-    values, reasons = {}, pa.nulls(batch.num_rows, pa.string())
-    for name in part.table.columns:
-        if name in batch.schema.names:
-            values[name], why = read_column(name, batch.column(name))
-            reasons = pc.coalesce(reasons, why)
-    for key in part.table.key:
-        lacking = pc.and_(pc.is_null(reasons), pc.is_null(values[key]))
-        reasons = pc.if_else(lacking, pa.scalar("missing_key", pa.string()), reasons)
-    good = pc.is_null(reasons)
-    if pc.all(good).as_py() is not False:
-        return Rows(part, conform(pa.table(values), part.table.name), numbers, broken)
-    bad = pc.invert(good)
-    aside = list(broken)
-    for number, reason, raw in zip(
-        numbers.filter(bad).to_pylist(), reasons.filter(bad).to_pylist(), batch.filter(bad).to_pylist(), strict=True
-    ):
-        aside.append((number, reason, json.dumps(raw, ensure_ascii=False, default=_plain)))
-    return Rows(part, conform(pa.table(values).filter(good), part.table.name), numbers.filter(good), aside)
-
-
-def _plain(value: object) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
