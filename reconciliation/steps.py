@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from banks import exchange
 from banks.calendars import CalendarMissing, next_banking_day
+from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
 from ledger import chain, queries, store
 from ledger.gate import Gate
@@ -20,8 +21,8 @@ from ledger.parquet import put_table
 from ledger.store import Connection
 from reconciliation import evidence
 from reconciliation.exceptions import Case, act, follow
-from reconciliation.inbox import Received, take_all
-from reconciliation.matching import Matched, file_states, hold_moves, match
+from reconciliation.inbox import Received, take
+from reconciliation.matching import Matched, file_states, hold_moves, match, reach
 from reconciliation.proof import Books, prove
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.html import render
@@ -44,36 +45,44 @@ def collect(house: House, bank: str | None = None) -> dict[str, Any]:
     errors: list[SalurError] = []
     for code in [bank] if bank else sorted(house.config.get("banks", {})):
         try:
-            taken += _fetch(house, code)
+            line = evidence.connection_of(house, code)
+            files = exchange.listing(line)
         except SalurError as error:
             errors.append(error)
+            continue
+        taken += _fetch(house, line, files, errors)
     result = _settle(house, taken)
     if errors:
         raise errors[0]
     return result
 
 
-def _fetch(house: House, code: str) -> list[Received]:
-    line = evidence.connection_of(house, code)
+def _fetch(
+    house: House, line: BankConnection, files: list[exchange.RemoteFile], errors: list[SalurError]
+) -> list[Received]:
+    """Fetch and keep, one by one, the listed files that were not fetched before; one that cannot be had never keeps others."""
     with house.store.reading() as connection:
-        fetched, known = queries.recorded_names(connection, code), queries.received(connection, code)
-    new = [file for file in exchange.listing(line) if (file.name, file.size, _listed(file)) not in fetched]
-    pairs = [(file, exchange.download(line, file.name)) for file in new]
-    received = list(take_all(((file.name, data) for file, data in pairs), code, house.archive, known))
-    with house.store.transaction() as connection:
-        for (file, _), one in zip(pairs, received, strict=True):
-            _save_one(house, connection, one)
-            name = {
-                "bank": code,
-                "file_name": file.name,
-                "byte_count": file.size,
-                "listed_at": _listed(file),
-                "sha256": one.sha256,
-                "at": to_micros(house.at),
-            }
-            store.insert_new(connection, store.inbound_names, [name])
+        fetched, known = queries.recorded_names(connection, line.code), queries.received(connection, line.code)
+    received: list[Received] = []
+    for file in files:
+        if (file.name, file.size, _listed(file)) in fetched:
+            continue
+        try:
+            data = exchange.download(line, file.name)
+        except SalurError as error:
+            errors.append(error)
+            continue
+        one = take(data, line.code, file.name, house.archive, known)
+        known.add(one.sha256)
+        received.append(one)
+        name = {"bank": line.code, "file_name": file.name, "byte_count": file.size, "listed_at": _listed(file)}
+        with house.store.transaction() as connection:
+            named = {**name, "sha256": one.sha256, "at": to_micros(house.at)}
+            if store.insert_new(connection, store.inbound_names, [named]):
+                evidence.save_received(house, connection, one)
+                _tell(house, connection, one)
     if received:
-        house.say(f"{code}: {len(received)} files fetched")
+        house.say(f"{line.code}: {len(received)} files fetched")
     return received
 
 
@@ -89,14 +98,14 @@ def receive(house: House, path: Path, bank: str) -> dict[str, Any]:
         raise InputRejected(f"{path} cannot be taken.", "It is no file, or larger than any answer.", "Check the name.")
     with house.store.reading() as connection:
         known = queries.received(connection, bank)
-    received = list(take_all([(path.name, path.read_bytes())], bank, house.archive, known))
+    received = take(path.read_bytes(), bank, path.name, house.archive, known)
     with house.store.transaction() as connection:
-        _save_one(house, connection, received[0])
-    return _settle(house, received)
+        if evidence.save_received(house, connection, received):
+            _tell(house, connection, received)
+    return _settle(house, [received])
 
 
-def _save_one(house: House, connection: Connection, received: Received) -> None:
-    evidence.save_received(house, connection, received)
+def _tell(house: House, connection: Connection, received: Received) -> None:
     details = {"bank": received.bank, "kind": received.kind, "state": received.state, "rows": received.row_count}
     chain.append(connection, at=house.at, actor=house.actor, kind="received", subject=received.sha256, details=details)
 
@@ -186,25 +195,32 @@ def _days_after(profile: Profile, day: date) -> date | None:
 
 
 def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table, pa.Table]) -> None:
-    """Record the states that the evidence proves: of a file where its instructions share it, else of each that differs."""
+    """Record the states that the evidence proves: of a file where its instructions share it, else of each that differs.
+
+    A file's state only moves on. One of whom the evidence says nothing keeps the state, and the evidence, that the file had.
+    """
     _, matches, _ = found
     before = {row["end_to_end_id"]: row for row in queries.instruction_rows(connection).to_pylist()}
-    files = {row["file_name"]: row["state"] for row in queries.file_rows(connection).to_pylist()}
+    standing = queries.file_standing(connection)
     at = to_micros(house.at)
-    shared_table, _ = file_states(matches)
-    shared = {row["file_name"]: row["state"] for row in shared_table.to_pylist()}
+    shared = {row["file_name"]: row["state"] for row in file_states(matches)[0].to_pylist()}
     rows = matches.to_pylist()
     proof = {(row["file_name"], row["state"]): row["evidence"] for row in rows if row["evidence"]}
     moved = [
         {"file_name": name, "state": state, "evidence": proof[name, state], "at": at}
         for name, state in sorted(shared.items())
-        if files[name] != state and (name, state) in proof
+        if name in standing and state in reach(standing[name][0]) and (name, state) in proof
     ]
-    now = files | {row["file_name"]: row["state"] for row in moved}
-    own = [
-        _pick(row, "end_to_end_id", "state", "code_list", "reason_code", "evidence") | {"at": at}
+    now = {name: state for name, (state, _) in standing.items()} | {row["file_name"]: row["state"] for row in moved}
+    differing = [
+        row
         for row in rows
-        if row["state"] != (before[row["end_to_end_id"]]["own_state"] or now[row["file_name"]]) and row["evidence"]
+        if row["state"] != (before[row["end_to_end_id"]]["own_state"] or now.get(row["file_name"], "drafted"))
+    ]
+    own = [
+        _pick(row, "end_to_end_id", "state", "code_list", "reason_code")
+        | {"evidence": row["evidence"] or standing[row["file_name"]][1], "at": at}
+        for row in differing
     ]
     ends = [
         _pick(before[row["end_to_end_id"]], "participant_id", "benefit", "sequence", "attempt")
@@ -240,7 +256,7 @@ def reconcile(house: House, period: str) -> dict[str, Any]:
             proofs = prove(_books(house, connection, period, found))
             states = dict(sorted(Counter(found[1].column("state").to_pylist()).items()))
             breaks = _save_run(house, connection, period, found, proofs, states)
-        gate.check("cycle_changes.v1", _rejected_share(found[1]))
+        gate.check("cycle_outcomes.v1", _rejected_share(found[1]))
     failed = proofs.filter(pc.invert(proofs.column("holds"))).to_pylist()
     if failed:
         worst = failed[0]
@@ -290,15 +306,23 @@ def _save_run(
     proofs: pa.Table,
     states: dict[str, int],
 ) -> dict[str, int]:
-    """Record the run, its proofs, breaks that are new and those that are gone; returns open breaks by kind."""
+    """Record the run, its proofs, breaks that are new and those that are gone; returns open breaks by kind.
+
+    A run that finds what the last one found adds nothing.
+    """
     matched, matches, refused = found
     differences = pa.concat_tables([matched.breaks, refused]).to_pylist()
     mine = {row["break_id"]: row for row in differences if row["period"] == period}
+    kinds = dict(sorted(Counter(row["kind"] for row in mine.values()).items()))
+    key = put_table(house.archive, matches)
+    changed, acts = _news(connection, period, mine)
+    last = queries.last_reconciliation(connection, period)
+    proved = queries.proofs_in_force(connection, period).select(proofs.column_names).to_pylist()
+    if last == key and not changed and not acts and proved == _in_order(proofs):
+        return kinds
     seq = store.next_seq(connection, store.reconciliation_runs)
     run = f"R{seq:06d}-{period}"
-    key = put_table(house.archive, matches)
     at = to_micros(house.at)
-    kinds = dict(sorted(Counter(row["kind"] for row in mine.values()).items()))
     event = chain.append(
         connection,
         at=house.at,
@@ -315,8 +339,23 @@ def _save_run(
     )
     row = {"seq": seq, "run_id": run, "period": period, "at": at, "archive_key": key, "row_count": matches.num_rows}
     store.insert(connection, store.reconciliation_runs, [{**row, "details": event}])
-    rows = [{**proof, "run_id": run, "period": period} for proof in proofs.to_pylist()]
-    store.insert(connection, store.proofs, rows)
+    store.insert(connection, store.proofs, [{**proof, "run_id": run, "period": period} for proof in proofs.to_pylist()])
+    first = store.next_seq(connection, store.breaks)
+    numbered = [{**row, "seq": number, "run_id": run, "at": at} for number, row in enumerate(changed, first)]
+    store.insert(connection, store.breaks, numbered)
+    evidence.save_acts(connection, acts, house.at)
+    return kinds
+
+
+def _in_order(proofs: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = proofs.to_pylist()
+    return sorted(rows, key=lambda row: (row["stage"], row["scope"]))
+
+
+def _news(
+    connection: Connection, period: str, mine: Mapping[str, dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Breaks that are new or gone since the last run, with their state now; and what follows for their cases."""
     everywhere = queries.breaks_in_force(connection).to_pylist()
     before = {row["break_id"]: row for row in everywhere if row["period"] == period}
     open_before = {name for name, row in before.items() if row["state"] == "open"}
@@ -324,14 +363,9 @@ def _save_run(
     open_anywhere = {row["break_id"] for row in everywhere if row["state"] == "open"}
     changed = [{**row, "state": "open"} for name, row in mine.items() if name not in open_anywhere]
     changed += [{**before[name], "state": "closed"} for name in sorted(open_before - mine.keys())]
-    first = store.next_seq(connection, store.breaks)
-    for number, row in enumerate(changed, first):
-        row.update(seq=number, run_id=run, at=at)
-    store.insert(connection, store.breaks, changed)
     known = evidence.cases(connection)
     concerned = {name: known[name] for name in known if name in before or name in mine}
-    evidence.save_acts(connection, follow(mine.values(), concerned), house.at)
-    return kinds
+    return changed, follow(mine.values(), concerned)
 
 
 def report(house: House, period: str, out: Path) -> dict[str, Any]:
