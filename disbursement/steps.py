@@ -31,7 +31,8 @@ def intake(house: House, source: str) -> dict[str, Any]:
     drop = open_drop(source)
     with Gate(house, "intake", drop.drop_id) as gate:
         counts = taking.take(house, drop, gate)
-        return {"drop_id": drop.drop_id, **counts, "warnings": gate.warnings()}
+        passed_over = [f"{name} is no table of a drop and was passed over" for name in drop.passed_over]
+        return {"drop_id": drop.drop_id, **counts, "warnings": [*passed_over, *gate.warnings()]}
 
 
 def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[str, Any]:
@@ -182,8 +183,8 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
     }
 
 
-def _batch(house: House, batch: str) -> dict[str, Any]:
-    for row in queries.batches(house.store):
+def _batch(connection: store.Connection, batch: str) -> dict[str, Any]:
+    for row in queries.batch_rows(connection):
         if row["batch"] == batch:
             return row
     raise InputRejected(f"There is no batch {batch}.", "", "See: salur batches")
@@ -191,10 +192,10 @@ def _batch(house: House, batch: str) -> dict[str, Any]:
 
 def release(house: House, batch: str, person: str, digest: str, via: str) -> dict[str, Any]:
     """Consent of one person, not the maker, for exactly the bytes with that digest."""
-    row = _batch(house, batch)
-    check_release(row, person, digest)
     hours = int(house.config.get("release", {}).get("consent_hours", _CONSENT_HOURS))
     with house.store.transaction() as connection:
+        row = _batch(connection, batch)
+        check_release(row, person, digest)
         given = consent.give(
             connection,
             purpose=PURPOSE,
@@ -214,34 +215,36 @@ def release(house: House, batch: str, person: str, digest: str, via: str) -> dic
             }
             event = chain.append(connection, at=house.at, actor=person, kind="released", subject=batch, details=details)
             submission.move_files(connection, batch, {"drafted"}, "released", event, house.at)
-    return {"batch": batch, "state": _batch(house, batch)["state"], "person": person}
+        return {"batch": batch, "state": _batch(connection, batch)["state"], "person": person}
 
 
 def reject(house: House, batch: str, person: str, reason: str) -> dict[str, Any]:
-    """Withdraw a batch that has not been sent; its instructions end as withdrawn and free their entitlements."""
-    row = _batch(house, batch)
-    if row["state"] == "withdrawn":
-        return {"batch": batch, "state": "withdrawn", "withdrawn": row["transaction_count"]}
-    if row["state"] not in ("drafted", "released"):
-        raise InputRejected(
-            f"Batch {batch} is {row['state']}: it cannot be withdrawn.", "A bank may have acted on it.", "Ask the bank."
-        )
+    """Withdraw what of a batch has not been sent; its instructions end as withdrawn and free their entitlements."""
     with house.store.transaction() as connection:
+        row = _batch(connection, batch)
+        if row["state"] == "withdrawn":
+            return {"batch": batch, "state": "withdrawn", "withdrawn": row["transaction_count"]}
         count = submission.withdraw(house, connection, batch, person, reason)
-    return {"batch": batch, "state": "withdrawn", "withdrawn": count}
+        if not count:
+            raise InputRejected(
+                f"Batch {batch} is {row['state']}: it cannot be withdrawn.",
+                "A bank may have acted on it.",
+                "Ask the bank.",
+            )
+        return {"batch": batch, "state": _batch(connection, batch)["state"], "withdrawn": count}
 
 
 def _withdraw_overdue(house: House, today: date) -> list[str]:
-    """Withdraw batches that were not sent by the last payment date of one of their instructions."""
-    overdue = [
-        row["batch"]
-        for row in queries.batches(house.store)
-        if row["state"] in ("drafted", "released") and row["last_payment_date"] and row["last_payment_date"] < today
-    ]
-    for batch in overdue:
-        with house.store.transaction() as connection:
-            submission.withdraw(house, connection, batch, house.actor, "last payment date passed")
-    return overdue
+    """Withdraw what was not sent by the last payment date of one of its batch's instructions; the batches concerned."""
+    withdrawn = []
+    with house.store.transaction() as connection:
+        for row in queries.batch_rows(connection):
+            is_late = row["last_payment_date"] and row["last_payment_date"] < today
+            if is_late and submission.withdraw(
+                house, connection, row["batch"], house.actor, "last payment date passed"
+            ):
+                withdrawn.append(row["batch"])
+    return withdrawn
 
 
 def submit(house: House, bank: str | None = None, to: Path | None = None) -> dict[str, Any]:

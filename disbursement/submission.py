@@ -2,14 +2,20 @@
 
 The order of acts on one file, each of them recorded before the next: look at the bank (nothing is recorded if it is out of
 reach), store the intent (the file is `unknown` from here on), upload and read back, record `submitted`. Whoever finds a file
-`unknown` looks at the bank before anything else; it is never sent again because a call failed.
+`unknown` looks at the bank before anything else; it is never sent again because a call failed, nor by another way.
+
+Brakes, holds, consent, the last payment date and the file's own state are read in the transaction that stores the intent.
+One process at a time sends to a bank.
 """
 
 import os
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks import exchange
@@ -18,15 +24,39 @@ from banks.profiles import Profile, profiles
 from disbursement.release import PURPOSE, batch_digest, same_person
 from ledger import chain, consent, queries, store
 from ledger.house import House
-from ledger.instants import to_micros
+from ledger.instants import jakarta_date, to_micros
 from ledger.keyring import sha256_hex
+from ledger.lock import alone
 from ledger.store import Connection
-from schemas.errors import EvidenceDamaged, InputRejected, PersonNeeded, SalurError
+from schemas.errors import EvidenceDamaged, InputRejected, PersonNeeded, SalurError, TryLater
 
 _SENDABLE = ("released", "unknown")
+_UNSENT = frozenset({"drafted", "released"})
 
 
-def move_files(connection: Connection, batch: str, before: set[str], state: str, evidence: str, at: datetime) -> None:
+@dataclass(frozen=True)
+class Task:
+    """A file to be sent: its batch, its row, its state and that state's evidence when it was looked at, and its bank."""
+
+    batch: dict[str, Any]
+    file: dict[str, Any]
+    standing: tuple[str, str]
+    profile: Profile
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return str(self.file["file_name"])
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether an earlier run meant to send it and nothing tells whether it did."""
+        return self.standing[0] == "unknown"
+
+
+def move_files(
+    connection: Connection, batch: str, before: Collection[str], state: str, evidence: str, at: datetime
+) -> None:
     """Record one more state of every file of a batch that stands in one of `before`."""
     for row in queries.file_rows(connection, batch=batch).to_pylist():
         if row["state"] in before:
@@ -41,28 +71,21 @@ def record_state(connection: Connection, file_name: str, state: str, evidence: s
 
 
 def withdraw(house: House, connection: Connection, batch: str, person: str, reason: str) -> int:
-    """End every instruction of an unsent batch as withdrawn, which frees its entitlements; returns how many."""
+    """End the instructions of a batch's unsent files as withdrawn, which frees their entitlements; returns how many.
+
+    Whether a file is unsent is read in the caller's write transaction, where a sender stores its intent: so a file that is
+    being sent, or was, is never withdrawn, and one that is withdrawn is never sent.
+    """
     rows = queries.instruction_rows(connection, batch=batch)
+    rows = rows.filter(pc.is_in(rows.column("file_state"), pa.array(sorted(_UNSENT))))
+    if not rows.num_rows:
+        return 0
     details = {"reason": reason, "count": rows.num_rows, "sum_idr": pc.sum(rows.column("amount_idr")).as_py()}
     event = chain.append(connection, at=house.at, actor=person, kind="withdrawn", subject=batch, details=details)
-    move_files(connection, batch, {"drafted", "released"}, "withdrawn", event, house.at)
-    at = to_micros(house.at)
-    ends = [
-        {
-            "participant_id": row["participant_id"],
-            "benefit": row["benefit"],
-            "sequence": row["sequence"],
-            "attempt": row["attempt"],
-            "end": "withdrawn",
-            "code_list": None,
-            "reason_code": None,
-            "evidence": event,
-            "at": at,
-        }
-        for row in rows.to_pylist()
-    ]
-    store.insert(connection, store.attempt_ends, ends)
-    return len(ends)
+    move_files(connection, batch, _UNSENT, "withdrawn", event, house.at)
+    kept = rows.select(["participant_id", "benefit", "sequence", "attempt"]).to_pylist()
+    end = {"end": "withdrawn", "code_list": None, "reason_code": None, "evidence": event, "at": to_micros(house.at)}
+    return store.insert(connection, store.attempt_ends, [row | end for row in kept])
 
 
 def submit(house: House, bank: str | None, to: Path | None) -> dict[str, Any]:
@@ -73,16 +96,16 @@ def submit(house: House, bank: str | None, to: Path | None) -> dict[str, Any]:
     if bank is not None and bank not in profiles():
         raise InputRejected(f"There is no bank {bank}.", f"Banks: {', '.join(profiles())}.", "Name one of them.")
     with house.store.reading() as connection:
-        stopped = queries.brake(connection)
-    batches = [row for row in queries.batches(house.store) if bank is None or row["channel"] == bank]
-    waiting = [row for row in batches if row["state"] in _SENDABLE]
-    if waiting and stopped:
-        raise PersonNeeded("Sending is stopped.", stopped["reason"], "Run `salur resume` when the reason is gone.")
+        batches = [row for row in queries.batch_rows(connection) if bank is None or row["channel"] == bank]
+        waiting = [row for row in batches if row["state"] in _SENDABLE]
+        if waiting:
+            _check_brake(connection)
     sent: list[dict[str, Any]] = []
     errors: list[SalurError] = []
     for batch in waiting:
         try:
-            sent += _submit_batch(house, batch, to)
+            with alone(house.path, f"send-{batch['channel']}"):
+                sent += _submit_batch(house, batch, to)
         except SalurError as error:
             errors.append(error)
     if errors:
@@ -95,12 +118,19 @@ def _submit_batch(house: House, batch: dict[str, Any], to: Path | None) -> list[
     line = None if to is not None else _connection(house, profile)
     with house.store.reading() as connection:
         files = queries.file_rows(connection, batch=batch["batch"]).to_pylist()
-    _permit(house, batch, files)
-    return [
-        {"file_name": file["file_name"], "bank": profile.code, "state": _submit_file(house, profile, file, line, to)}
-        for file in files
-        if file["state"] in _SENDABLE
-    ]
+        standing = queries.file_standing(connection)
+    _check_digest(batch, files)
+    sent = []
+    for file in files:
+        if file["state"] in _SENDABLE:
+            looked_at = Task(batch, file, standing[file["file_name"]], profile)
+            if line is not None:
+                _to_bank(house, looked_at, line)
+            else:
+                assert to is not None, "a file goes to a bank or to a folder"
+                _by_hand(house, looked_at, to)
+            sent.append({"file_name": file["file_name"], "bank": profile.code, "state": "submitted"})
+    return sent
 
 
 def _connection(house: House, profile: Profile) -> BankConnection:
@@ -114,91 +144,152 @@ def _connection(house: House, profile: Profile) -> BankConnection:
     return BankConnection.from_config(profile, table, house.path)
 
 
-def _permit(house: House, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
-    """Read consent and holds again at the moment of sending, from the ledger alone, and spend the consent once."""
-    name, digest = batch["batch"], batch["digest"]
-    if batch_digest({file["file_name"]: file["sha256"] for file in files if not file["is_companion"]}) != digest:
+def _check_digest(batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
+    ours = {file["file_name"]: file["sha256"] for file in files if not file["is_companion"]}
+    if batch_digest(ours) != batch["digest"]:
         raise EvidenceDamaged(
-            f"The files of {name} are not those of its digest.", "", "Do not send. Compare with a copy."
+            f"The files of {batch['batch']} are not those of its digest.", "", "Do not send. Compare with a copy."
         )
-    with house.store.transaction() as connection:
-        held = sorted(queries.held_people(connection) & queries.participants_of(connection, name))
-        if held:
-            raise PersonNeeded(
-                f"{len(held)} people of batch {name} are on hold.",
-                "A file cannot leave without them.",
-                "Run `salur reject` and instruct anew, or `salur unhold`.",
-            )
-        if queries.is_consent_spent(connection, PURPOSE, name, digest):
-            return  # an earlier run began to send and is being carried on
-        people = consent.people(connection, purpose=PURPOSE, subject=name, digest=digest, at=house.at)
-        if not any(not same_person(person, batch["maker"]) for person in people):
-            raise PersonNeeded(
-                f"Batch {name} has no consent that holds.", "It expired, or was never given.", "Run: salur release"
-            )
-        consent.use(connection, purpose=PURPOSE, subject=name, digest=digest, actor=house.actor, at=house.at)
 
 
-def _submit_file(
-    house: House, profile: Profile, file: dict[str, Any], line: BankConnection | None, to: Path | None
-) -> str:
-    data = house.archive.get(file["sha256"])
-    name = file["file_name"]
-    if line is None:
-        assert to is not None, "a file goes to a bank or to a folder"
-        _intend(house, file, "hand")
-        proof = _write_once(to, name, data)
-    else:
-        there = exchange.remote_state(line, name)
-        if file["state"] == "unknown" and there.state == "absent" and profile.after_arrival == "taken":
+def _to_bank(house: House, task: Task, line: BankConnection) -> None:
+    """Look at the bank; then confirm what is there already, or store the intent, upload and confirm."""
+    name, data = task.name, house.archive.get(task.file["sha256"])
+    there = exchange.remote_state(line, name)
+    if there.state == "present" and there.sha256 != task.file["sha256"]:
+        raise exchange.NameTaken(
+            f"At bank {line.code} {name} is there with other content.",
+            "A name never carries two contents. Nothing was sent.",
+            "Compare both with the bank. `salur reject` withdraws what was not sent.",
+        )
+    if task.is_unknown:
+        if there.state == "present":
+            _confirm(house, task, f"listing {there.size} bytes sha256 {there.sha256}")
+            return
+        _check_same_way(house, task, line.code)
+        if there.state == "absent" and task.profile.after_arrival == "taken":
             raise PersonNeeded(
-                f"{name} is unknown at bank {profile.code}.",
+                f"{name} is unknown at bank {line.code}.",
                 "An upload broke off, it is not listed, and the bank takes files away on arrival.",
                 "Wait for its answer, or ask the bank. It is not sent again before there is evidence.",
             )
-        _intend(house, file, profile.code)
-        delivery = exchange.upload(line, name, data)
-        proof = f"listing {delivery.size} bytes sha256 {delivery.sha256}"
-    _confirm(house, file, proof)
-    return "submitted"
+    _intend(house, task, line.code)
+    delivery = exchange.upload(line, name, data)
+    _confirm(house, task, f"listing {delivery.size} bytes sha256 {delivery.sha256}")
 
 
-def _intend(house: House, file: dict[str, Any], where: str) -> None:
-    """Store the intent: from here on the file is unknown until there is evidence."""
-    with house.store.transaction() as connection:
-        details = {"sha256": file["sha256"], "to": where}
-        event = chain.append(
-            connection,
-            at=house.at,
-            actor=house.actor,
-            kind="submission_intended",
-            subject=file["file_name"],
-            details=details,
+def _by_hand(house: House, task: Task, folder: Path) -> None:
+    """Write the file to be carried by hand; one that was begun another way is not written here as well."""
+    data, way = house.archive.get(task.file["sha256"]), f"hand {folder.resolve()}"
+    is_there = _is_written(folder, task.name, data)
+    if task.is_unknown:
+        _check_same_way(house, task, way)
+    if not (task.is_unknown and is_there):
+        _intend(house, task, way)
+        _write_once(folder, task.name, data)
+    _confirm(house, task, f"file sha256 {sha256_hex((folder / task.name).read_bytes())}")
+
+
+def _check_same_way(house: House, task: Task, way: str) -> None:
+    """An unknown file may have gone the way that was intended; by another way it would arrive twice."""
+    with house.store.reading() as connection:
+        before = queries.event_details(connection, task.standing[1]).get("to")
+    if before != way:
+        raise PersonNeeded(
+            f"{task.name} was begun another way ({before}), and whether it arrived is not known.",
+            "Sent this way too it would arrive twice.",
+            "Give the command as it was given then, or ask the bank.",
         )
-        record_state(connection, file["file_name"], "unknown", event, house.at)
 
 
-def _confirm(house: House, file: dict[str, Any], proof: str) -> None:
-    with house.store.transaction() as connection:
-        details = {"sha256": file["sha256"], "proof": proof, "count": file["transaction_count"]}
-        event = chain.append(
-            connection, at=house.at, actor=house.actor, kind="submitted", subject=file["file_name"], details=details
+def _permit(house: House, connection: Connection, task: Task) -> None:
+    """Everything that sending needs, read from the ledger at the moment of sending; spends the consent once."""
+    state, evidence = queries.file_standing(connection)[task.name]
+    if (state, evidence) != task.standing:
+        raise TryLater(
+            f"{task.name} became {state} while it was looked at.", "Nothing was sent.", "Give the command again."
         )
-        record_state(connection, file["file_name"], "submitted", event, house.at)
+    _check_brake(connection)
+    last_day = task.batch["last_payment_date"]
+    if last_day and jakarta_date(house.at) > last_day:
+        raise PersonNeeded(
+            f"The last payment date of batch {task.batch['batch']} is over.",
+            "It was not sent in time.",
+            "Run `salur entitle`, which withdraws it.",
+        )
+    held = queries.held_people(connection) & queries.participants_of(connection, task.name)
+    if held:
+        raise PersonNeeded(
+            f"{len(held)} people of {task.name} are on hold.",
+            "A file cannot leave without them.",
+            "Run `salur reject` and instruct anew, or `salur unhold`.",
+        )
+    what = {"purpose": PURPOSE, "subject": task.batch["batch"], "digest": task.batch["digest"]}
+    people = consent.people(connection, **what, at=house.at)
+    if not any(not same_person(person, task.batch["maker"]) for person in people):
+        raise PersonNeeded(
+            f"Batch {task.batch['batch']} has no consent that holds.",
+            "It expired, or was never given.",
+            "Run: salur release",
+        )
+    if not queries.is_consent_spent(connection, **what):
+        consent.use(connection, **what, actor=house.actor, at=house.at)
 
 
-def _write_once(folder: Path, name: str, data: bytes) -> str:
-    """Write a file whole under its final name; what is there under that name with other content is left alone."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _check_brake(connection: Connection) -> None:
+    stopped = queries.brake(connection)
+    if stopped:
+        raise PersonNeeded("Sending is stopped.", stopped["reason"], "Run `salur resume` when the reason is gone.")
+
+
+def _intend(house: House, task: Task, way: str) -> None:
+    """Store the intent, if sending is permitted: from here on the file is unknown until there is evidence."""
+    with house.store.transaction() as connection:
+        _permit(house, connection, task)
+        details = {"sha256": task.file["sha256"], "to": way}
+        _record(house, connection, task, "submission_intended", "unknown", details)
+
+
+def _confirm(house: House, task: Task, proof: str) -> None:
+    """Record what proves that the file is there. The bank may have answered meanwhile; a later state stays."""
+    with house.store.transaction() as connection:
+        details = {"sha256": task.file["sha256"], "proof": proof, "count": task.file["transaction_count"]}
+        if queries.file_standing(connection)[task.name][0] == "unknown":
+            _record(house, connection, task, "submitted", "submitted", details)
+
+
+def _record(house: House, connection: Connection, task: Task, kind: str, state: str, details: dict[str, Any]) -> None:
+    event = chain.append(connection, at=house.at, actor=house.actor, kind=kind, subject=task.name, details=details)
+    record_state(connection, task.name, state, event, house.at)
+
+
+def _is_written(folder: Path, name: str, data: bytes) -> bool:
+    """Whether the file is there already; one of that name with other content is left alone and refused."""
     target = folder / name
-    if target.exists():
-        if target.read_bytes() != data:
-            raise InputRejected(f"{target} is there with other content.", "", "Give another folder.")
-    else:
-        partial = folder / f".{name}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = target.read_bytes() if target.exists() else None
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    if found is not None and found != data:
+        raise InputRejected(f"{target} is there with other content.", "", "Give another folder.")
+    return found is not None
+
+
+def _write_once(folder: Path, name: str, data: bytes) -> None:
+    """Write a file under a temporary name, and give it its own when it is whole."""
+    partial = folder / f".{name}.part"
+    try:
         with partial.open("wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        partial.rename(target)
-    return f"file sha256 {sha256_hex(target.read_bytes())}"
+        partial.rename(folder / name)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> TryLater:
+    return TryLater(
+        f"{folder} cannot be written.", error.strerror or type(error).__name__, "Mend it, then give the command again."
+    )

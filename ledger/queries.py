@@ -307,12 +307,10 @@ def event_details(connection: sa.Connection, event: str) -> dict[str, Any]:
     return dict(json.loads(text)) if text else {}
 
 
-def last_reconciliation(connection: sa.Connection, period: str) -> tuple[str, str] | None:
-    """The last reconciliation of the period, by its run_id and the archive's key of its matches."""
+def last_reconciliation(connection: sa.Connection, period: str) -> str | None:
+    """The archive's key of the matches of the period's last reconciliation."""
     r = store.reconciliation_runs.c
-    query = sa.select(r.run_id, r.archive_key).where(r.period == period).order_by(r.seq.desc()).limit(1)
-    row = connection.execute(query).first()
-    return (row.run_id, row.archive_key) if row else None
+    return connection.scalar(sa.select(r.archive_key).where(r.period == period).order_by(r.seq.desc()).limit(1))
 
 
 def is_consent_spent(connection: sa.Connection, purpose: str, subject: str, digest: str) -> bool:

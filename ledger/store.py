@@ -267,7 +267,14 @@ class Store:
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by _sqlite_begin, not by the driver's guess
     cursor = connection.cursor()
-    for pragma in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000"):
+    # recursive_triggers: else a row that is replaced (INSERT OR REPLACE) would be removed without the trigger that forbids it
+    for pragma in (
+        "foreign_keys = ON",
+        "recursive_triggers = ON",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "busy_timeout = 60000",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -306,34 +313,35 @@ def _arrow_column(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
-def rows_of(table: pa.Table) -> Iterator[list[dict[str, Any]]]:
-    """An Arrow table as lists of SQL rows: instants as whole microseconds."""
-    columns = [
-        table.column(i).cast(pa.int64()) if field.type == INSTANT else table.column(i)
-        for i, field in enumerate(table.schema)
-    ]
-    plain = pa.table(columns, names=table.column_names)
-    for batch in plain.to_batches(max_chunksize=BATCH_ROWS):
-        yield batch.to_pylist()
-
-
 def insert(connection: sa.Connection, table: sa.Table, rows: pa.Table | Sequence[dict[str, Any]]) -> int:
     """Add rows; one that is there already breaks its key and stops the transaction. Returns how many were given."""
-    count = 0
-    for chunk in rows_of(rows) if isinstance(rows, pa.Table) else [rows]:
-        if chunk:
-            connection.execute(sa.insert(table), list(chunk))
-            count += len(chunk)
-    return count
+    return _write(connection, sa.insert(table), rows)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: pa.Table | Sequence[dict[str, Any]]) -> int:
     """Add the rows whose key is not there yet; returns how many were added."""
-    before = connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-    for chunk in rows_of(rows) if isinstance(rows, pa.Table) else [rows]:
-        if chunk:
-            connection.execute(sqlite_insert(table).on_conflict_do_nothing(), list(chunk))
-    return (connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0) - before
+    return _write(connection, sqlite_insert(table).on_conflict_do_nothing(), rows)
+
+
+def _write(connection: sa.Connection, statement: sa.Insert, rows: pa.Table | Sequence[dict[str, Any]]) -> int:
+    """Run an insert for every row; returns how many were added, as the database counts them."""
+    if not isinstance(rows, pa.Table):
+        return connection.execute(statement, list(rows)).rowcount if rows else 0
+    compiled = statement.compile(dialect=connection.dialect, column_keys=rows.column_names)
+    # Arrow columns go to the driver as they are: building a dict and parameters a row costs more than SQLite's insert.
+    order = compiled.positiontup or []
+    added = 0
+    for batch in pa.table([_plain(rows.column(name)) for name in order], names=order).to_batches(BATCH_ROWS):
+        values = list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        added += connection.exec_driver_sql(str(compiled), values).rowcount if values else 0
+    return added
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as SQLite keeps it: instants as whole microseconds, dates as ISO text."""
+    if column.type == INSTANT:
+        return column.cast(pa.int64())
+    return column.cast(pa.string()) if column.type == DATE else column
 
 
 def next_seq(connection: sa.Connection, table: sa.Table) -> int:

@@ -26,8 +26,8 @@ _TABLES = {STATUS_REPORT: ("responses",), STATEMENT: ("statements", "entries")}
 _WHENCE = [pa.field("bank", TEXT), pa.field("evidence", TEXT), pa.field("received", WHOLE)]
 
 
-def save_received(house: House, connection: Connection, received: Received) -> None:
-    """Record a file that was received and the tables read from it."""
+def save_received(house: House, connection: Connection, received: Received) -> bool:
+    """Record a file that was received and the tables read from it; False when the bank had sent the same bytes before."""
     parsed = [
         put_table(house.archive, getattr(received, name))
         for name in _TABLES.get(received.kind, ())
@@ -46,7 +46,7 @@ def save_received(house: House, connection: Connection, received: Received) -> N
         "row_count": received.row_count,
         "at": to_micros(house.at),
     }
-    store.insert_new(connection, store.inbound_files, [row])
+    return store.insert_new(connection, store.inbound_files, [row]) == 1
 
 
 def load(connection: Connection, archive: Archive) -> dict[str, pa.Table]:

@@ -247,7 +247,7 @@ def hold_moves(
     refused = [
         (pair["old"], pair["new"])
         for pair in pairs.to_pylist()
-        if pair["old"] is not None and pair["old"] != pair["new"] and pair["new"] not in _reach(pair["old"])
+        if pair["old"] is not None and pair["old"] != pair["new"] and pair["new"] not in reach(pair["old"])
     ]
     joined = pc.binary_join_element_wise(before, matches["state"], ">")
     wrong = pc.is_in(joined, pa.array([f"{old}>{new}" for old, new in refused], pa.string()))
@@ -263,7 +263,7 @@ def hold_moves(
     return kept, findings.table()
 
 
-def _reach(state: str) -> frozenset[str]:
+def reach(state: str) -> frozenset[str]:
     """Every state that allowed moves lead to, skipped ones included."""
     reached, frontier = set[str](), set(MOVES[state])
     while frontier:

@@ -1,0 +1,272 @@
+"""The database keeps the promises itself: history only grows, and no entitlement has two attempts at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from ledger import store
+from ledger.house import House
+from ledger.store import Store
+from schemas.errors import InputRejected, TryLater
+from schemas.fields import BYTES, DATE, FIELDS, FLAG, INSTANT, WHOLE
+from tests.lib.small_home import AT, drafted, instruction, small_home
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    made = small_home(tmp_path)
+    drafted(made, "B1", people=1)
+    return made
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Store:
+    made = Store(f"sqlite:///{tmp_path}/ledger.db")
+    made.create(0)
+    return made
+
+
+def raw(house: House) -> sqlite3.Connection:
+    connection = sqlite3.connect(house.path / "ledger.db", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def row_of(table: sa.Table) -> dict[str, Any]:
+    """A made-up row with a value of the right type in every column."""
+    samples: dict[Any, Any] = {WHOLE: 2, INSTANT: 1, DATE: date(2020, 1, 1), FLAG: True, BYTES: b"x"}
+    row = {column.name: samples.get(FIELDS[column.name].type, "x") for column in table.columns}
+    return row | ({"previous_attempt": 1} if table.name == "instructions" else {})
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A ledger with a made-up row in every table, which asks for no meaning: foreign keys are off."""
+    path = tmp_path_factory.mktemp("full") / "ledger.db"
+    made = Store(f"sqlite:///{path}")
+    made.create(0)
+    connection = sqlite3.connect(path)
+    for name, table in store.METADATA.tables.items():
+        columns, values = zip(*row_of(table).items(), strict=True)
+        names, holes = ", ".join(f'"{column}"' for column in columns), ", ".join("?" for _ in columns)
+        kept = [str(value) if isinstance(value, date) else value for value in values]
+        connection.execute(f'INSERT INTO "{name}" ({names}) VALUES ({holes})', kept)
+    connection.commit()
+    connection.close()
+    return made
+
+
+@pytest.mark.parametrize(
+    "act",
+    ['UPDATE "{0}" SET "{1}" = "{1}"', 'DELETE FROM "{0}"', 'INSERT OR REPLACE INTO "{0}" SELECT * FROM "{0}"'],
+)
+@pytest.mark.parametrize("name", sorted(store.METADATA.tables))
+def test_no_row_of_any_table_is_ever_changed_or_removed(full: Store, name: str, act: str) -> None:
+    table = store.METADATA.tables[name]
+    before = full.read(sa.select(table))
+    assert before.num_rows > 0
+    with pytest.raises(sa.exc.IntegrityError, match=f"{name} is insert-only"), full.transaction() as connection:
+        connection.exec_driver_sql(act.format(name, next(iter(table.columns)).name))
+    assert full.read(sa.select(table)).equals(before)
+
+
+class TestAttempts:
+    """Attempts of one entitlement follow each other; the keys see to it, whatever a caller does."""
+
+    def add(self, house: House, **changed: Any) -> None:
+        attempt = changed.get("attempt", 1)
+        row = instruction(
+            changed.pop("file", "B1-1.xml"), 0, end_to_end_id=f"E{attempt}{changed.pop('mark', '')}", **changed
+        )
+        with house.store.transaction() as connection:
+            store.insert(connection, store.instructions, [row])
+
+    def end(self, house: House, attempt: int, how: str = "withdrawn", participant: str = "P-B1-1.xml-0") -> None:
+        row = {
+            "participant_id": participant, "benefit": "incentive", "sequence": 1, "attempt": attempt, "end": how,
+            "code_list": None, "reason_code": None, "evidence": "e", "at": 0,
+        }  # fmt: skip
+        with house.store.transaction() as connection:
+            store.insert(connection, store.attempt_ends, [row])
+
+    def test_a_second_first_attempt_is_refused(self, house: House) -> None:
+        with pytest.raises(sa.exc.IntegrityError, match="UNIQUE"):
+            self.add(house, mark="again")
+
+    def test_a_second_attempt_is_refused_while_the_first_has_not_ended(self, house: House) -> None:
+        with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+            self.add(house, attempt=2, previous_attempt=1)
+
+    @pytest.mark.parametrize("how", ["withdrawn", "rejected", "returned", "never_arrived"])
+    def test_attempts_follow_each_others_ends(self, house: House, how: str) -> None:
+        self.end(house, 1, how)
+        self.add(house, attempt=2, previous_attempt=1)
+        with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+            self.add(house, attempt=3, previous_attempt=2)
+        self.end(house, 2)
+        self.add(house, attempt=3, previous_attempt=2)
+        with house.store.reading() as connection:
+            assert connection.scalar(sa.select(sa.func.max(store.instructions.c.attempt))) == 3
+
+    @pytest.mark.parametrize(
+        "numbers",
+        [
+            {"attempt": 3, "previous_attempt": 1},
+            {"attempt": 2, "previous_attempt": None},
+            {"attempt": 1, "previous_attempt": 1},
+            {"attempt": 0, "previous_attempt": None},
+        ],
+    )
+    def test_an_attempt_that_skips_one_or_follows_none_is_refused(self, house: House, numbers: dict[str, Any]) -> None:
+        self.end(house, 1)
+        with pytest.raises(sa.exc.IntegrityError, match="attempt_follows_an_end"):
+            self.add(house, **numbers)
+
+    def test_an_attempt_ends_once_and_only_if_it_was_made(self, house: House) -> None:
+        with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+            self.end(house, 1, participant="P-nobody")
+        with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+            self.end(house, 2)
+        self.end(house, 1, "rejected")
+        with pytest.raises(sa.exc.IntegrityError, match="UNIQUE"):
+            self.end(house, 1, "returned")
+
+    def test_the_end_of_another_persons_attempt_frees_nobody(self, house: House) -> None:
+        drafted(house, "B2", people=1)
+        self.end(house, 1, participant="P-B2-1.xml-0")
+        with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+            self.add(house, attempt=2, previous_attempt=1)
+
+    @pytest.mark.parametrize("amount", [0, -600_000])
+    def test_an_instruction_pays_more_than_nothing(self, house: House, amount: int) -> None:
+        with pytest.raises(sa.exc.IntegrityError, match="amount_is_positive"):
+            self.add(house, sequence=2, amount_idr=amount)
+
+    def test_an_instruction_lies_in_a_file_and_a_file_in_a_batch(self, house: House) -> None:
+        with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+            self.add(house, sequence=2, file="nowhere.xml")
+
+    def test_foreign_keys_hold_on_every_connection(self, house: House) -> None:
+        for _ in range(3):
+            with house.store.reading() as connection:
+                assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+    def test_the_cycle_between_attempts_and_their_ends_is_in_the_database(self, house: House) -> None:
+        listed = {
+            (child, row[2])
+            for child in ("attempt_ends", "instructions")
+            for row in raw(house).execute(f"PRAGMA foreign_key_list({child})")
+        }
+        assert {("attempt_ends", "instructions"), ("instructions", "attempt_ends"), ("instructions", "files")} <= listed
+
+
+def test_every_type_comes_back_as_it_was_kept_to_the_microsecond_and_with_its_nulls(ledger: Store) -> None:
+    instant = datetime(2020, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC)
+    table = pa.table(
+        {
+            "participant_id": ["P1", "P2"],
+            "row_mac": ["m1", "m2"],
+            "drop_id": ["d", "d"],
+            "source_file": ["f", "f"],
+            "row": [1, 2**53 + 1],
+            "recorded_at": pa.array([instant, None], INSTANT),
+            "wave": pa.array([None, 47], pa.int64()),
+            "accepted_on": pa.array([date(1, 1, 1), None], DATE),
+            "warnings": ["", None],
+            "sealed": pa.array([b"\x00\xff", b""], pa.binary()),
+        }
+    )
+    with ledger.transaction() as connection:
+        assert store.insert(connection, store.source_participants, table) == 2
+    columns = [store.source_participants.c[name] for name in table.column_names]
+    again = ledger.read(sa.select(*columns).order_by(store.source_participants.c.participant_id))
+    assert again.equals(table)
+
+
+@pytest.mark.parametrize("micros", [-1, 0, 1, 1_606_780_799_999_999, 253_402_300_799_999_999])
+def test_an_instant_keeps_its_last_microsecond(ledger: Store, micros: int) -> None:
+    with ledger.transaction() as connection:
+        store.insert(connection, store.schema_versions, [{"version": 99, "at": micros}])
+    query = sa.select(store.schema_versions.c.at).where(store.schema_versions.c.version == 99)
+    assert ledger.read(query).column("at").cast(pa.int64()).to_pylist() == [micros]
+
+
+def test_flags_and_empty_answers_keep_their_types(house: House) -> None:
+    rows = house.store.read(sa.select(store.files))
+    assert rows.column("is_companion").to_pylist() == [False]
+    none = house.store.read(sa.select(store.files).where(sa.false()))
+    assert (none.num_rows, none.schema) == (0, rows.schema)
+
+
+def test_rows_that_are_there_already_are_counted_out_or_refused(ledger: Store) -> None:
+    row = {"reference": "SP2D-1", "amount_idr": 1, "at": 0, "person": "siti"}
+    with ledger.transaction() as connection:
+        assert store.insert_new(connection, store.funds, [row]) == 1
+        assert store.insert_new(connection, store.funds, [row, row | {"reference": "SP2D-2"}]) == 1
+    with pytest.raises(sa.exc.IntegrityError), ledger.transaction() as connection:
+        store.insert(connection, store.funds, [row])
+
+
+def test_what_fails_in_a_transaction_leaves_nothing_of_it(ledger: Store) -> None:
+    row = {"reference": "SP2D-1", "amount_idr": 1, "at": 0, "person": "siti"}
+    with pytest.raises(sa.exc.IntegrityError), ledger.transaction() as connection:
+        store.insert(connection, store.funds, [row, row])
+    assert ledger.read(sa.select(store.funds)).num_rows == 0
+
+
+def test_nothing_is_kept_that_is_written_by_a_reader(ledger: Store) -> None:
+    with ledger.reading() as connection:
+        store.insert(connection, store.funds, [{"reference": "X", "amount_idr": 1, "at": 0, "person": "siti"}])
+    assert ledger.read(sa.select(store.funds)).num_rows == 0
+
+
+def test_a_writer_waits_for_the_one_before_it_and_sees_what_it_wrote(ledger: Store) -> None:
+    holds_lock, seen = threading.Event(), []
+
+    def second() -> None:
+        holds_lock.wait(10)
+        with ledger.transaction() as connection:
+            seen.append(store.next_seq(connection, store.brakes))
+
+    other = threading.Thread(target=second)
+    other.start()
+    with ledger.transaction() as connection:
+        holds_lock.set()
+        other.join(0.2)  # it cannot get on while this one writes
+        assert seen == []
+        row = {"seq": 1, "act": "stop", "reason": "uji", "person": "siti", "at": 0}
+        store.insert(connection, store.brakes, [row])
+    other.join(10)
+    assert seen == [2]
+
+
+def test_a_reader_is_not_kept_by_a_writer_and_sees_the_record_before_it(ledger: Store) -> None:
+    with ledger.transaction() as connection:
+        store.insert(connection, store.funds, [{"reference": "X", "amount_idr": 1, "at": 0, "person": "siti"}])
+        assert ledger.read(sa.select(store.funds)).num_rows == 0
+    assert ledger.read(sa.select(store.funds)).num_rows == 1
+
+
+def test_a_ledger_that_cannot_be_reached_is_tried_later(tmp_path: Path) -> None:
+    with pytest.raises(TryLater):
+        Store(f"sqlite:///{tmp_path}/nowhere/ledger.db").read(sa.select(store.funds))
+
+
+def test_a_dsn_that_says_nothing_is_refused() -> None:
+    with pytest.raises(InputRejected):
+        Store("not a dsn")
+
+
+def test_making_a_ledger_again_changes_nothing(house: House) -> None:
+    house.store.create(to_other := int(AT.timestamp()) + 1)
+    rows = house.store.read(sa.select(store.schema_versions)).to_pylist()
+    assert [row["version"] for row in rows] == [store.SCHEMA_VERSION]
+    assert to_other not in [row["at"] for row in rows]
