@@ -16,7 +16,17 @@ import typer
 
 from schemas.errors import PersonNeeded
 from treasury import terminal
-from treasury.terminal import Session, answer, counted, maybe_period, parse_date, parse_instant, parse_period, rupiah
+from treasury.terminal import (
+    Session,
+    answer,
+    counted,
+    known_bank,
+    maybe_period,
+    parse_date,
+    parse_instant,
+    parse_period,
+    rupiah,
+)
 
 if TYPE_CHECKING:
     from ledger.house import House
@@ -59,7 +69,8 @@ def _options(
 def init(
     ledger: Annotated[str | None, typer.Option(help="A SQLAlchemy DSN; SQLite in the home, when not given.")] = None,
     archive: Annotated[
-        str | None, typer.Option(help="A folder or fsspec URL; a folder in the home by default.")
+        str | None,
+        typer.Option(help="A folder (seen from the home) or fsspec URL; a folder in the home, when not given."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -75,7 +86,7 @@ def init(
 def intake(
     source: Annotated[str, typer.Option(help="A folder or any fsspec URL that holds the drop.")], json: Json = False
 ) -> None:
-    """Take a source drop. Example: salur intake --source drops/2020-07"""
+    """Take a source drop; a row that cannot be read is set aside, a drop that contradicts its manifest is refused. Example: salur intake --source drops/2020-07"""
     from disbursement import steps
 
     result = steps.intake(terminal.open_house(), source)
@@ -94,7 +105,9 @@ def intake(
 @app.command()
 def entitle(
     period: Period,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="An earlier cut-off, an instant.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="An earlier cut-off, an instant: 2020-07-20T23:59:59+07:00.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Decide every participant. Example: salur entitle --period 2020-07"""
@@ -111,7 +124,7 @@ def fund(
     reference: Annotated[str, typer.Option(help="Its reference, as on the SP2D.")],
     json: Json = False,
 ) -> None:
-    """Record money received. Example: salur fund --amount 600000000 --reference SP2D-0001"""
+    """Record money received; without any, there is no funds check. Example: salur fund --amount 600000000 --reference SP2D-0001"""
     from disbursement import steps
 
     result = steps.fund(terminal.open_house(), amount, reference)
@@ -122,7 +135,12 @@ def fund(
 def instruct(
     period: Period,
     maker: MaybeAs = None,
-    execution_date: Annotated[str | None, typer.Option("--execution-date", help="YYYY-MM-DD")] = None,
+    execution_date: Annotated[
+        str | None,
+        typer.Option(
+            "--execution-date", help="YYYY-MM-DD; each channel's first banking day after the cut-off, when not given."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Instructions, batches and files, archived; nothing is sent. Example: salur instruct --period 2020-07 --as siti"""
@@ -139,7 +157,7 @@ def instruct(
 
 @app.command()
 def batches(period: MaybePeriod = None, json: Json = False) -> None:
-    """List batches. Example: salur batches --period 2020-07 --json"""
+    """Batches with what they pay, their digest and where they stand. Example: salur batches --period 2020-07 --json"""
     from ledger import queries
 
     rows = queries.batches(terminal.open_house().store, maybe_period(period))
@@ -180,11 +198,11 @@ def submit(
     to: Annotated[Path | None, typer.Option(help="Write the files here, to be carried by hand.")] = None,
     json: Json = False,
 ) -> None:
-    """Send what is released, once. Example: salur submit --bank bni"""
+    """Send what is released, once; over SFTP, or into a folder. Example: salur submit --bank bni"""
     from disbursement import steps
 
     house = terminal.open_house()
-    result = steps.submit(house, bank, to)
+    result = steps.submit(house, known_bank(bank), to)
     if not result["files"]:
         _tell_what_waits(house, bank)
     answer(result, json, [f"{row['file_name']}: {row['state']}" for row in result["files"]] or ["Nothing to send."])
@@ -209,7 +227,7 @@ def collect(bank: Bank = None, json: Json = False) -> None:
     """Fetch what banks have left. Example: salur collect --bank bni"""
     from reconciliation import steps
 
-    result = steps.collect(terminal.open_house(), bank)
+    result = steps.collect(terminal.open_house(), known_bank(bank))
     answer(
         result,
         json,
@@ -218,17 +236,22 @@ def collect(bank: Bank = None, json: Json = False) -> None:
 
 
 @app.command()
-def receive(file: Path, bank: Annotated[str, typer.Option("--bank")], json: Json = False) -> None:
+def receive(
+    file: Path,
+    bank: Annotated[str, typer.Option("--bank", help="The code of the bank that it came from.")],
+    json: Json = False,
+) -> None:
     """Take one file carried by hand. Example: salur receive status.xml --bank bni"""
     from reconciliation import steps
 
+    known_bank(bank)
     result = steps.receive(terminal.open_house(), file, bank)
     answer(result, json, [f"{row['file_name']}: {row['state']} {row['reason'] or ''}" for row in result["files"]])
 
 
 @app.command()
 def reconcile(period: Period, json: Json = False) -> None:
-    """Match, find breaks, prove. Example: salur reconcile --period 2020-07"""
+    """Match what was sent with what came back, find breaks, prove. Example: salur reconcile --period 2020-07"""
     from reconciliation import steps
 
     result = steps.reconcile(terminal.open_house(), parse_period(period))
@@ -292,14 +315,22 @@ def exceptions_list(period: MaybePeriod = None, json: Json = False) -> None:
 
 
 @exceptions_app.command("assign")
-def exceptions_assign(break_id: str, person: As, to: Annotated[str, typer.Option("--to")], json: Json = False) -> None:
+def exceptions_assign(
+    break_id: str,
+    person: As,
+    to: Annotated[str, typer.Option("--to", help="Its owner from now on.")],
+    json: Json = False,
+) -> None:
     """Give a case to its owner. Example: salur exceptions assign BRK1 --as siti --to budi"""
     _exception("assign", break_id, person, to, json)
 
 
 @exceptions_app.command("comment")
 def exceptions_comment(
-    break_id: str, person: As, note: Annotated[str, typer.Option("--note")], json: Json = False
+    break_id: str,
+    person: As,
+    note: Annotated[str, typer.Option("--note", help="Words without personal data.")],
+    json: Json = False,
 ) -> None:
     """Add words to a case. Example: salur exceptions comment BRK1 --as siti --note 'bank asked'"""
     _exception("comment", break_id, person, note, json)
@@ -319,7 +350,7 @@ def exceptions_approve(break_id: str, person: As, json: Json = False) -> None:
 
 @exceptions_app.command("refuse")
 def exceptions_refuse(break_id: str, person: As, reason: Reason, json: Json = False) -> None:
-    """Refuse the resolution that another person proposed. Example: salur exceptions refuse B1 --as budi --reason 'no letter'"""
+    """Refuse the resolution that another person proposed. Example: salur exceptions refuse BRK1 --as budi --reason 'no letter'"""
     _exception("refuse", break_id, person, reason, json)
 
 
@@ -350,7 +381,9 @@ def export(
     period: MaybePeriod = None,
     json: Json = False,
 ) -> None:
-    """Write a table. Example: salur export entitlements --period 2020-07 --out due.csv"""
+    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, proofs, events, quarantine or checks.
+
+    Example: salur export entitlements --period 2020-07 --out due.csv"""
     from treasury import exports
 
     count = exports.write(terminal.open_house(), table, maybe_period(period), out)
@@ -399,7 +432,12 @@ def doctor(json: Json = False) -> None:
 
 
 @app.command()
-def run(period: Period, source: Annotated[str, typer.Option()], maker: MaybeAs = None, json: Json = False) -> None:
+def run(
+    period: Period,
+    source: Annotated[str, typer.Option(help="A folder or any fsspec URL that holds the drop.")],
+    maker: MaybeAs = None,
+    json: Json = False,
+) -> None:
     """All steps of a cycle; stops with 13 until consent is there. Example: salur run --period 2020-07 --source drop/"""
     from treasury import cycle
 
@@ -413,10 +451,10 @@ def run(period: Period, source: Annotated[str, typer.Option()], maker: MaybeAs =
 
 @simulate_app.command("people")
 def simulate_people(
-    count: Annotated[int, typer.Option(min=1)],
+    count: Annotated[int, typer.Option(help="How many.", min=1)],
     out: Annotated[Path, typer.Option(help="The folder to write the drop to.")],
-    seed: Annotated[int, typer.Option()] = 1,
-    fmt: Annotated[str, typer.Option("--format", help="parquet, csv or jsonl")] = "parquet",
+    seed: Annotated[int, typer.Option(help="Another seed, another country.")] = 1,
+    fmt: Annotated[str, typer.Option("--format", help="parquet, csv or jsonl.")] = "parquet",
     period: Annotated[str | None, typer.Option(help="Move the calendar of 2020 so that it ends here.")] = None,
     json: Json = False,
 ) -> None:
@@ -431,7 +469,7 @@ def simulate_banks(
     root: Annotated[
         Path | None, typer.Option(help="Where the banks keep their folders; <home>/banks by default.")
     ] = None,
-    seed: Annotated[int, typer.Option()] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed, another country.")] = 1,
     json: Json = False,
 ) -> None:
     """Banks that answer on SFTP until interrupted; the home is configured to reach them. Example: salur simulate banks"""

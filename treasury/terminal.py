@@ -74,6 +74,15 @@ def parse_date(text: str | None) -> date | None:
     raise WrongUsage(f"{text!r} is no date.", "A date is a day of the calendar.", "Write it as 2020-08-03.")
 
 
+def known_bank(code: str | None) -> str | None:
+    """The code of a bank that has a profile, or all of them."""
+    from banks.profiles import profiles
+
+    if code is not None and code not in profiles():
+        raise WrongUsage(f"There is no bank {code!r}.", f"Banks: {', '.join(profiles())}.", "Name one of them.")
+    return code
+
+
 def open_house(actor: str | None = None) -> "House":
     """The home that the options name, opened."""
     from treasury import house
