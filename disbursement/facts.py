@@ -37,7 +37,7 @@ def load(connection: Connection) -> Facts:
     )
     refusing = [(code_list, code) for (code_list, code), what in REMEDY.items() if what == "fix_account"]
     return Facts(
-        people=conform(people, "people.v1"),
+        people=conform(_with_usable_cards(people), "people.v1"),
         accounts=current_accounts(connection),
         trainings=conform(intake.current(connection, "trainings"), "trainings.v1"),
         completions=conform(learning.filter(pc.is_valid(learning.column("participant_id"))), "learning.v1"),
@@ -45,6 +45,12 @@ def load(connection: Connection) -> Facts:
         history=conform(queries.history(connection), "history.v1"),
         refused=conform(queries.refused_accounts(connection, refusing), "refused_accounts.v1"),
     )
+
+
+def _with_usable_cards(people: pa.Table) -> pa.Table:
+    cards = people.column("kk_mac")
+    usable = pc.if_else(pc.starts_with(cards, intake.NO_KK), pa.scalar(None, pa.string()), cards)
+    return people.set_column(people.column_names.index("kk_mac"), "kk_mac", usable)
 
 
 def current_accounts(connection: Connection) -> pa.Table:

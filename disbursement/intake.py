@@ -21,11 +21,14 @@ from ledger.store import Connection
 from schemas.fields import INSTANT
 from schemas.identifiers import check_niks, provinces_of
 
+NO_KK = "-"
+"""Before the digest of what is no KK: a row with it differs from one with another, and it is nobody's family card."""
 _LANDING = {"row_mac", "drop_id", "source_file", "row", "sealed", "warnings", "nik_problem", "province"}
 _FOLLOWS = {"nik_problem": "nik_mac", "province": "nik_mac"}
 """Columns that are derived from another and come from the row that gives the other."""
 _SEALED = {"participants": ("nik", "kk", "name"), "accounts": ("account_number", "owner_name", "owner_nik")}
 """What the seal of a row holds."""
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
@@ -111,8 +114,9 @@ def land(house: House, drop_id: str, rows: Rows) -> pa.Table:
         niks, kk = columns["nik"], columns["kk"]
         columns["nik_problem"], columns["warnings"] = check_niks(niks, columns["accepted_on"])
         columns["province"] = provinces_of(niks)
-        is_kk = pc.fill_null(pc.match_substring_regex(kk, "^[0-9]{16}$"), False)
-        columns["kk_mac"] = house.keys.mac_array("kk", pc.if_else(is_kk, kk, pa.scalar(None, pa.string())))
+        digest = house.keys.mac_array("kk", kk)
+        is_kk = pc.match_substring_regex(kk, "^[0-9]{16}$")
+        columns["kk_mac"] = pc.if_else(is_kk, digest, pc.binary_join_element_wise(NO_KK, digest, ""))
         columns["nik_mac"] = house.keys.mac_array("nik", niks)
         columns["name_mac"] = house.keys.mac_array("name", columns["name"])
     elif name == "accounts":
@@ -147,7 +151,7 @@ def _seal(house: House, clear: pa.Table, names: tuple[str, ...]) -> pa.Array:
     values = [clear.column(name).to_pylist() for name in names]
     return pa.array(
         [
-            house.keys.seal(who, json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False).encode())
+            house.keys.seal(who, _JSON.encode(dict(zip(names, row, strict=True))).encode())
             for who, *row in zip(people, *values, strict=True)
         ],
         pa.binary(),

@@ -65,7 +65,7 @@ FIELDS: dict[str, Field] = {
             "reason": "a reason, as its giver words it",
             "source": "where it comes from",
             "nik_mac": "keyed digest of the NIK, for matching",
-            "kk_mac": "keyed digest of the KK, for matching; null where there are not 16 digits",
+            "kk_mac": "keyed digest of the KK, for matching; where there are not 16 digits a dash stands before it, and rules see null",
             "owner_nik_mac": "keyed digest of the account owner's NIK",
             "account_mac": "keyed digest of the account number",
             "row_mac": "keyed digest of a row's whole content",
