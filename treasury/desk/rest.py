@@ -30,17 +30,17 @@ class Desk:
         )
         _checked(login)
         headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
-        self._http = httpx.Client(base_url=f"{url}/api/v2", headers=headers, trust_env=False, timeout=30)
+        self.http = httpx.Client(base_url=f"{url}/api/v2", headers=headers, trust_env=False, timeout=30)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._http.close()
+        self.http.close()
 
     def unpause(self, dag_id: str) -> None:
         """Let the runs of a DAG go."""
-        _checked(self._http.patch(f"/dags/{dag_id}", json={"is_paused": False}))
+        _checked(self.http.patch(f"/dags/{dag_id}", json={"is_paused": False}))
 
     def dag_ids(self) -> set[str]:
         """The DAGs that the server knows by now."""
@@ -53,7 +53,7 @@ class Desk:
     def trigger(self, dag_id: str, period: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run by hand for a month; the run's id."""
         body = {"logical_date": None, "partition_key": period, "conf": dict(conf or {})}
-        return str(_checked(self._http.post(f"/dags/{dag_id}/dagRuns", json=body)).json()["dag_run_id"])
+        return str(_checked(self.http.post(f"/dags/{dag_id}/dagRuns", json=body)).json()["dag_run_id"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """All runs of a DAG, the newest first."""
@@ -86,7 +86,7 @@ class Desk:
         task = question["task_instance"]
         path = f"/dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'])}/taskInstances/{quote(task['task_id'])}"
         body = {"chosen_options": [option], "params_input": dict(params or {})}
-        _checked(self._http.patch(f"{path}/{task['map_index']}/hitlDetails", json=body))
+        _checked(self.http.patch(f"{path}/{task['map_index']}/hitlDetails", json=body))
 
     def check(self, dag_id: str, run_id: str) -> str:
         """The state of a run.
@@ -113,7 +113,7 @@ class Desk:
         return [line for line in lines if not line.startswith("::")][-LOG_LINES_SHOWN:]
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
-        return dict(_checked(self._http.get(path, params=query)).json())
+        return dict(_checked(self.http.get(path, params=query)).json())
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
