@@ -1,12 +1,17 @@
 """Every byte sent or received, under its SHA-256, encrypted, on a local folder or any fsspec URL.
 
-An object is written once under a temporary name and renamed, so a name that exists is whole. Reading checks both the
-AES-GCM tags and the SHA-256; a difference is damaged evidence, never a value.
+An object is written once under a temporary name of the writer's own and renamed, so a name that exists is whole, also when
+two write the same bytes at once. Reading checks both the AES-GCM tags and the SHA-256; a difference is damaged evidence,
+never a value.
 """
 
 import hashlib
+import io
+import os
 import posixpath
+import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 import fsspec
@@ -50,13 +55,18 @@ class Archive:
             if self._fs.exists(path):
                 return key
             self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
-            partial = f"{path}.partial"
+            partial = f"{path}.{secrets.token_hex(8)}.partial"
             with self._fs.open(partial, "wb") as target:
                 number, held = 0, next(chunks, b"")
                 for following in chunks:
                     target.write(self._keyring.seal_chunk(key, number, False, held))
                     number, held = number + 1, following
                 target.write(self._keyring.seal_chunk(key, number, True, held))
+                target.flush()
+                with suppress(
+                    io.UnsupportedOperation, AttributeError
+                ):  # a local file; elsewhere the store answers for it
+                    os.fsync(target.fileno())
             self._fs.mv(partial, path)
         except OSError as error:
             raise TryLater(
