@@ -62,11 +62,14 @@ def _goes_on(house: House, period: str) -> bool:
 def _ask_for_release(house: House, period: str) -> None:
     drafted = [row for row in queries.batches(house.store, period) if row["state"] == "drafted"]
     if drafted:
-        commands = "; ".join(f"salur release {row['batch']} --as NAME --digest {row['digest']}" for row in drafted)
+        commands = [f"  salur release {row['batch']} --as NAME --digest {row['digest']}" for row in drafted]
         raise PersonNeeded(
             f"{len(drafted)} batches of {period} wait for a release: {', '.join(row['batch'] for row in drafted)}.",
             "A second person, not the maker, agrees to the bytes of each; nothing is sent before all are released.",
-            f"Look at `salur batches --period {period}`, then: {commands}; then give this command again.",
+            "\n".join(
+                [f"Look at `salur batches --period {period}`, then release (or reject) each:", *commands]
+                + ["Then give this command again; it goes on from there."]
+            ),
         )
 
 

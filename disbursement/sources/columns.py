@@ -27,6 +27,8 @@ _INSTANTS = (
 )
 """First and last that have a date in Jakarta with a year of four digits, which is how the contract writes them."""
 _NO_TEXT = pa.scalar(None, TEXT)
+NUMBERED = frozenset({"sk_line"})
+"""Texts that count something: a whole number is as good as its digits, for there is no leading zero to lose."""
 _LISTED = {"status": pa.array(["active", "revoked"])}
 
 
@@ -75,6 +77,9 @@ def _all_wrong(column: pa.Array, kind: pa.DataType, reason: str) -> Read:
 
 
 def _text(name: str, column: pa.Array) -> Read:
+    if name in NUMBERED and column.type != TEXT:
+        values, reasons = _whole(name, column)
+        return values.cast(TEXT), reasons
     if column.type != TEXT:
         return _all_wrong(column, TEXT, "wrong_type")
     trimmed = pc.utf8_trim_whitespace(column)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from disbursement.sources.columns import BROKEN_BYTES, read_column
+from disbursement.sources.columns import BROKEN_BYTES, NUMBERED, read_column
 from schemas.errors import InputRejected
 from schemas.fields import WHOLE
 from schemas.tables import Table, conform
@@ -326,7 +326,7 @@ def _json_rows(part: Part, lines: list[tuple[int, bytes]]) -> Rows:
             broken.append((number, "unreadable_row", _line(line)))
     columns, misplaced = {}, np.zeros(len(rows), dtype=np.bool_)
     for field, values in zip(part.table.schema, zip(*rows, strict=True) if rows else [()] * len(names), strict=True):
-        columns[field.name], wrong = _json_column(values, field.type == WHOLE)
+        columns[field.name], wrong = _json_column(values, field.type == WHOLE or field.name in NUMBERED)
         misplaced[wrong] = True
     broken += [
         (lines[places[row]][0], "wrong_type", _line(lines[places[row]][1]))

@@ -45,7 +45,7 @@ def _participant(n: int) -> Row:
         "wave": 1,
         "accepted_on": date(2020, 5, 4),
         "sk_number": "SK-CONTOH/2020",
-        "sk_line": n,
+        "sk_line": str(n),
         "occupation": "unemployed",
         "status": "active",
         "status_at": datetime(2020, 5, 4, 2, tzinfo=UTC),
