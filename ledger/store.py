@@ -174,6 +174,14 @@ consent_uses = _define("consent_uses", "purpose subject digest at actor", "purpo
 holds = _define("holds", "seq participant_id act reason person at", "seq")
 brakes = _define("brakes", "seq act reason person at", "seq")
 
+journal = _from_definition(
+    "journal.v1",
+    "seq",
+    sa.CheckConstraint("amount_idr > 0", name="amount_is_positive"),
+    sa.CheckConstraint("debit <> credit", name="money_moves"),
+    sa.Index("journal_by_period", "period"),
+)
+
 # --- what came back ---------------------------------------------------------------------------------------------------
 inbound_files = _define(
     "inbound_files",

@@ -69,6 +69,26 @@ def may_move(old: str, new: str) -> bool:
     return new in MOVES[old]
 
 
+# --- accounts of the journal ------------------------------------------------------------------------------------------
+ACCOUNTS: Final[dict[str, tuple[str, str]]] = {
+    # account: (Indonesian, English)
+    "funder": ("pemberi dana", "funder"),
+    "cash": ("kas program", "cash"),
+    "in_transit": ("dalam perjalanan", "in transit"),
+    "debited": ("didebit bank, belum dikreditkan", "debited, not yet credited"),
+    "credited": ("dikreditkan ke peserta", "credited to participants"),
+}
+"""Where money can stand. The funder's is the only account that may owe; what it owes is what was received."""
+
+ACCOUNT_OF: Final[dict[str, str]] = {
+    **dict.fromkeys(("drafted", "released", *sorted(FINAL_WITHOUT_PAYMENT)), "cash"),
+    **dict.fromkeys(("unknown", "submitted", "accepted"), "in_transit"),
+    "debited": "debited",
+    "credited": "credited",
+}
+"""The account that the money of an instruction stands in, by the instruction's state. What may have reached a bank has
+left the cash; what ended without paying is back in it."""
+
 # --- status codes of pain.002 (ISO 20022 external code sets 4Q2023) --------------------------------------------------
 STATUS_MEANS: Final[dict[str, str]] = {
     "RCVD": "in_flight",

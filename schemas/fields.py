@@ -131,6 +131,8 @@ FIELDS: dict[str, Field] = {
             "end": "how an attempt ended without paying",
             "format": "the message format and version",
             "purpose": "what a consent is for",
+            "debit": "the account of the journal that the money comes to",
+            "credit": "the account of the journal that the money leaves",
             "warnings": "what is odd but allowed, ; between",
         },
     ),

@@ -171,6 +171,11 @@ TABLES: dict[str, Table] = {
                 "stage scope",
             ),
             _table(
+                "journal.v1",
+                "seq at debit credit amount_idr transaction_count channel? period? subject evidence",
+                "seq",
+            ),
+            _table(
                 "quarantine.v1", "drop_id table row reason source row_mac raw_sealed", "drop_id table source row reason"
             ),
             _table(

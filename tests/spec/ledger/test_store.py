@@ -44,7 +44,8 @@ def row_of(table: sa.Table) -> dict[str, Any]:
     """A made-up row with a value of the right type in every column."""
     samples: dict[Any, Any] = {WHOLE: 2, INSTANT: 1, DATE: date(2020, 1, 1), FLAG: True, BYTES: b"x"}
     row = {column.name: samples.get(FIELDS[column.name].type, "x") for column in table.columns}
-    return row | ({"previous_attempt": 1} if table.name == "instructions" else {})
+    checked = {"instructions": {"previous_attempt": 1}, "journal": {"credit": "y"}}
+    return row | checked.get(table.name, {})
 
 
 @pytest.fixture(scope="module")

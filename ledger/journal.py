@@ -1,0 +1,83 @@
+"""Double entry: where the programme's money stands. A row moves an amount from one account to another, so that the books
+balance row by row; nothing is ever changed, and money that comes back is a row of its own.
+
+The accounts are `schemas.codes.ACCOUNTS`; which of them an instruction's money stands in follows from its state by
+`ACCOUNT_OF`. Rows are written in the transaction that records the state.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from ledger import store
+from ledger.instants import to_micros
+from schemas.codes import ACCOUNT_OF, ACCOUNTS
+from schemas.fields import TEXT, WHOLE
+
+_NUMBERS = ("debits_idr", "credits_idr", "balance_idr", "transaction_count")
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One movement of money: whole rupiah of so many instructions (none for money received) from `credit` to `debit`.
+
+    `subject` is the file or the reference that it is about; `evidence` the hash of an event or the SHA-256 of a received
+    file. Money received belongs to no channel and no period.
+    """
+
+    debit: str
+    credit: str
+    amount_idr: int
+    subject: str
+    evidence: str
+    transaction_count: int = 0
+    channel: str | None = None
+    period: str | None = None
+
+
+def movement(before: str, after: str) -> tuple[str, str] | None:
+    """(debit, credit) of an instruction that passes from one state to another; None where its money stays where it is."""
+    credit, debit = ACCOUNT_OF[before], ACCOUNT_OF[after]
+    return None if debit == credit else (debit, credit)
+
+
+def post(connection: sa.Connection, postings: Iterable[Posting], at: datetime) -> int:
+    """Add rows within the caller's transaction, in their order; returns how many.
+
+    An account that is not in the list is a bug; an amount that is not positive breaks a CHECK.
+    """
+    first = store.next_seq(connection, store.journal)
+    rows = [{"seq": seq, "at": to_micros(at), **asdict(each)} for seq, each in enumerate(postings, first)]
+    assert all(row["debit"] in ACCOUNTS and row["credit"] in ACCOUNTS for row in rows), "accounts of the list"
+    return store.insert(connection, store.journal, rows)
+
+
+def trial_balance(connection: sa.Connection, period: str | None = None) -> pa.Table:
+    """Every account in the list's order: account, debits_idr, credits_idr, balance_idr (debits less credits, whole rupiah)
+    and transaction_count, how many instructions the balance is made of. Of one period, when given; balances add to zero.
+    """
+    j = store.journal.c
+    sides = sa.union_all(
+        sa.select(
+            j.period, j.debit.label("account"), j.amount_idr.label("debits"), sa.literal(0).label("credits"),
+            j.transaction_count.label("count"),
+        ),
+        sa.select(j.period, j.credit, sa.literal(0), j.amount_idr, -j.transaction_count),
+    ).subquery()  # fmt: skip
+    query = sa.select(
+        sides.c.account, sa.func.sum(sides.c.debits), sa.func.sum(sides.c.credits), sa.func.sum(sides.c.count)
+    ).group_by(sides.c.account)
+    if period is not None:
+        query = query.where(sides.c.period == period)
+    moved = {row[0]: row[1:] for row in connection.execute(query)}
+    rows = [(account, *moved.get(account, (0, 0, 0))) for account in ACCOUNTS]
+    return pa.Table.from_pylist(
+        [
+            {"account": a, "debits_idr": d, "credits_idr": c, "balance_idr": d - c, "transaction_count": n}
+            for a, d, c, n in rows
+        ],
+        schema=pa.schema([("account", TEXT), *((name, WHOLE) for name in _NUMBERS)]),
+    )
