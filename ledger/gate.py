@@ -46,7 +46,7 @@ class Gate:
 
     def stop_if_failed(self) -> None:
         """Raise `CheckFailed` when an expectation that stops is not met."""
-        stops = sorted(key[:3] for key in self._unmet if key[3] == "stop")
+        stops = sorted((key[:3] for key in self._unmet if key[3] == "stop"), key=str)
         if stops:
             table, expectation, column = stops[0]
             raise CheckFailed(

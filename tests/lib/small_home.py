@@ -77,7 +77,9 @@ def _file(house: House, batch: str, channel: str, number: int, people: int) -> d
     name = f"{batch}-{number}.xml"
     pays = [Pay(reference(name, n), str(TRANCHE)) for n in range(people)]
     message = f"M-{batch}-{number}"
-    data = payment_file(describe_bank(channel), pays, message_id=message, execution_date=f"{EXECUTION}")
+    data = payment_file(
+        describe_bank(channel), pays, message_id=message, created_at=AT.isoformat(), execution_date=f"{EXECUTION}"
+    )
     return {
         "file_name": name, "channel": channel, "batch": batch, "message_id": message,
         "payment_information_id": f"{message}-P", "format": describe_bank(channel).pain001,
