@@ -15,7 +15,7 @@ from disbursement.entitlement import decide
 from disbursement.policy import load_policy, policies, policy_file
 from disbursement.release import PURPOSE, check_release
 from disbursement.sources.files import open_drop
-from ledger import chain, consent, landing, queries, store
+from ledger import chain, consent, journal, landing, queries, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
@@ -160,7 +160,10 @@ def fund(house: House, amount_idr: int, reference: str) -> dict[str, Any]:
             row = {"reference": reference, "amount_idr": amount_idr, "at": to_micros(house.at), "person": house.actor}
             store.insert(connection, store.funds, [row])
             details = {"amount_idr": amount_idr}
-            chain.append(connection, at=house.at, actor=house.actor, kind="funded", subject=reference, details=details)
+            event = chain.append(
+                connection, at=house.at, actor=house.actor, kind="funded", subject=reference, details=details
+            )
+            journal.post(connection, [journal.Posting("cash", "funder", amount_idr, reference, event)], house.at)
         return {"reference": reference, "amount_idr": amount_idr, "funded_idr": queries.funded_idr(connection)}
 
 

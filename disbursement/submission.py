@@ -22,7 +22,7 @@ from banks import exchange
 from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
 from disbursement.release import PURPOSE, batch_digest, same_person
-from ledger import chain, consent, queries, store
+from ledger import chain, consent, journal, queries, store
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
 from ledger.keyring import sha256_hex
@@ -64,10 +64,22 @@ def move_files(
 
 
 def record_state(connection: Connection, file_name: str, state: str, evidence: str, at: datetime) -> None:
-    """Record one more state of a file, with what proves it."""
+    """Record one more state of a file, with what proves it; the first that leaves our hands takes its money from the cash."""
+    file = queries.file_money(connection, file_name)
     seq = store.next_seq(connection, store.file_states)
     row = {"seq": seq, "file_name": file_name, "state": state, "evidence": evidence, "at": to_micros(at)}
     store.insert(connection, store.file_states, [row])
+    if way := journal.movement(file["state"], state):
+        posting = journal.Posting(
+            *way,
+            file["control_sum_idr"],
+            subject=file_name,
+            evidence=evidence,
+            transaction_count=file["transaction_count"],
+            channel=file["channel"],
+            period=file["period"],
+        )
+        journal.post(connection, [posting], at)
 
 
 def withdraw(house: House, connection: Connection, batch: str, person: str, reason: str) -> int:

@@ -301,6 +301,24 @@ def file_standing(connection: sa.Connection) -> dict[str, tuple[str, str]]:
     return {row.file_name: (row.state, row.evidence) for row in connection.execute(query)}
 
 
+def file_money(connection: sa.Connection, file_name: str) -> dict[str, Any]:
+    """One file's channel, period, transaction_count, control_sum_idr and state."""
+    f, b, s = store.files.c, store.batches.c, store.file_states.c
+    last = sa.select(s.state).where(s.file_name == file_name).order_by(s.seq.desc()).limit(1).scalar_subquery()
+    query = (
+        sa.select(
+            f.channel,
+            b.period,
+            f.transaction_count,
+            f.control_sum_idr,
+            sa.func.coalesce(last, "drafted").label("state"),
+        )
+        .join(store.batches, f.batch == b.batch)
+        .where(f.file_name == file_name)
+    )
+    return dict(connection.execute(query).mappings().one())
+
+
 def event_details(connection: sa.Connection, event: str) -> dict[str, Any]:
     """The details of one event, by its hash; none for a hash of no event."""
     text = connection.scalar(sa.select(store.events.c.details).where(store.events.c.hash == event))

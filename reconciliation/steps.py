@@ -1,7 +1,7 @@
 """The story of what came back, a function a step: load, decide, save. Twice leaves the record of once."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from banks import exchange
 from banks.calendars import CalendarMissing, next_banking_day
 from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
-from ledger import chain, queries, store
+from ledger import chain, journal, queries, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
@@ -200,7 +200,8 @@ def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table
     A file's state only moves on. One of whom the evidence says nothing keeps the state, and the evidence, that the file had.
     """
     _, matches, _ = found
-    before = {row["end_to_end_id"]: row for row in queries.instruction_rows(connection).to_pylist()}
+    recorded = queries.instruction_rows(connection)
+    before = {row["end_to_end_id"]: row for row in recorded.to_pylist()}
     standing = queries.file_standing(connection)
     at = to_micros(house.at)
     shared = {row["file_name"]: row["state"] for row in file_states(matches)[0].to_pylist()}
@@ -235,10 +236,35 @@ def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table
         first = store.next_seq(connection, table)
         store.insert(connection, table, [{"seq": seq, **row} for seq, row in enumerate(new, first)])
     store.insert_new(connection, store.attempt_ends, ends)
+    journal.post(connection, _postings(recorded, matches, standing), house.at)
     if moved or own:
         details = {"files": len(moved), "instructions": len(own), "ended": len(ends)}
         subject = matches.column("file_name")[0].as_py()
         chain.append(connection, at=house.at, actor=house.actor, kind="settled", subject=subject, details=details)
+
+
+def _postings(
+    recorded: pa.Table, matches: pa.Table, standing: Mapping[str, tuple[str, str]]
+) -> Iterator[journal.Posting]:
+    """The money that moves with the states: one posting for each file, pair of states and piece of evidence."""
+    was = recorded.take(pc.index_in(matches["end_to_end_id"], recorded["end_to_end_id"].combine_chunks()))
+    moves = matches.select(["file_name", "state", "evidence", "amount_idr"])
+    for name, column in (("before", "state"), ("channel", "channel"), ("period", "period")):
+        moves = moves.append_column(name, was[column])
+    moves = moves.filter(pc.not_equal(moves["before"], moves["state"]))
+    keys = ["file_name", "before", "state", "evidence", "channel", "period"]
+    sums = moves.group_by(keys).aggregate([([], "count_all"), ("amount_idr", "sum")])
+    for row in sums.sort_by([(key, "ascending") for key in keys]).to_pylist():
+        if way := journal.movement(row["before"], row["state"]):
+            yield journal.Posting(
+                *way,
+                row["amount_idr_sum"],
+                subject=row["file_name"],
+                evidence=row["evidence"] or standing[row["file_name"]][1],
+                transaction_count=row["count_all"],
+                channel=row["channel"],
+                period=row["period"],
+            )
 
 
 def _pick(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
