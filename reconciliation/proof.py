@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from reconciliation.matching import Matched
 from reconciliation.sides import AT_THE_BANK
 from reconciliation.statements import Statements, booked_entries, movements
+from schemas.codes import ACCOUNT_OF
 from schemas.tables import TABLES, conform
 
 OUTCOMES = ("credited", "debited", "accepted", "submitted", "rejected", "returned", "unknown")
@@ -30,6 +31,7 @@ EQUATIONS = {
     "outcome": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
     "outcome_of_bank": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
     "outcome_of_period": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
+    "journal": "balance of the account in the journal = instructions that stand in it",
     "statement": "opening + credits - debits = closing",
     "statement_debits": "debits in statements = debited by our records + under breaks",
     "statement_credits": "credits in statements = sent back by our records + money received + under breaks",
@@ -58,8 +60,9 @@ class Books:
     """One period's records: what was decided and sent, each as its own step left it, and what came of it.
 
     `decisions`: decisions.v1 in force. `not_instructed`: participant_id, benefit, sequence, amount_idr of the due
-    that have no instruction (a hold, a name that cannot be written). `instructions`: instructions.v1; `batches`:
-    batches.v1; `files`: files.v1 with state, of the same period. `matched`: of all files concerned, other periods' too.
+    that have no instruction (a hold, a name that cannot be written). `instructions`: instructions.v1 with state, as
+    recorded; `batches`: batches.v1; `files`: files.v1 with state, of the same period. `journal`: the period's trial
+    balance (account, balance_idr, transaction_count). `matched`: of all files concerned, other periods' too.
     """
 
     period: str
@@ -68,12 +71,18 @@ class Books:
     instructions: pa.Table
     batches: pa.Table
     files: pa.Table
+    journal: pa.Table
     matched: Matched
 
 
 def prove(books: Books) -> pa.Table:
     """All equations, as proofs.v1 sorted by stage and scope. `holds` says whether counts and rupiah both agree."""
-    rows = [*_of_disbursement(books), *_of_outcomes(books), *_of_statements(books.matched, books.period)]
+    rows = [
+        *_of_disbursement(books),
+        *_of_outcomes(books),
+        *_of_journal(books),
+        *_of_statements(books.matched, books.period),
+    ]
     table = pa.Table.from_pylist(rows, schema=TABLES["proofs.v1"].schema)
     return conform(table.sort_by([("stage", "ascending"), ("scope", "ascending")]), "proofs.v1")
 
@@ -147,6 +156,22 @@ def _of_outcomes(books: Books) -> Iterator[dict[str, Any]]:
     yield from _proofs("outcome_of_bank", _prefixed(books.period, _totals(sent, "channel")), by_bank)
     left = _gathered((books.period, total) for total in _totals(sent, "file_name").values())
     yield from _proofs("outcome_of_period", left, _gathered((books.period, total) for total in by_file.values()))
+
+
+def _of_journal(books: Books) -> Iterator[dict[str, Any]]:
+    """Money that has left the cash, by account. The cash itself has all the rest, since each row of the journal balances."""
+    balances = {
+        row["account"]: Sum(row["transaction_count"], row["balance_idr"])
+        for row in books.journal.to_pylist()
+        if row["account"] in _MOVED
+    }
+    by_state = _sums(books.instructions, "state").items()
+    standing = _gathered((ACCOUNT_OF[state], total) for state, total in by_state if ACCOUNT_OF[state] in _MOVED)
+    moved = {account: total for account, total in balances.items() if total != _NOTHING}
+    yield from _proofs("journal", _prefixed(books.period, moved), _prefixed(books.period, standing))
+
+
+_MOVED = frozenset(ACCOUNT_OF.values()) - {"cash"}
 
 
 def _of_statements(matched: Matched, period: str) -> Iterator[dict[str, Any]]:

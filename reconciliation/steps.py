@@ -210,7 +210,7 @@ def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table
     moved = [
         {"file_name": name, "state": state, "evidence": proof[name, state], "at": at}
         for name, state in sorted(shared.items())
-        if name in standing and state in reach(standing[name][0]) and (name, state) in proof
+        if name in standing and standing[name][0] != state in reach(standing[name][0]) and (name, state) in proof
     ]
     now = {name: state for name, (state, _) in standing.items()} | {row["file_name"]: row["state"] for row in moved}
     differing = [
@@ -311,15 +311,16 @@ def _rejected_share(matches: pa.Table) -> pa.Table:
 
 
 def _books(house: House, connection: Connection, period: str, found: tuple[Matched, pa.Table, pa.Table]) -> Books:
-    instructions = queries.instruction_rows(connection, period=period).select(TABLES["instructions.v1"].columns)
+    instructions = queries.instruction_rows(connection, period=period)
     batches = queries.whole(connection, "batches")
     return Books(
         period=period,
         decisions=queries.decisions_in_force(connection, house.archive, period),
         not_instructed=queries.left_out(connection, house.archive, period),
-        instructions=instructions,
+        instructions=instructions.select([*TABLES["instructions.v1"].columns, "state"]),
         batches=batches.filter(pc.equal(batches.column("period"), period)),
         files=queries.file_rows(connection, period=period),
+        journal=journal.trial_balance(connection, period),
         matched=found[0],
     )
 

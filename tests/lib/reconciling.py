@@ -162,6 +162,17 @@ def reversal_of(end_to_end_id: str | None, amount: int = TRANCHE, **more: Any) -
     return entry("credit", amount, is_reversal=True, end_to_end_id=end_to_end_id, **more)
 
 
+def balances(**instructions: int) -> pa.Table:
+    """The journal's balances: so many instructions of Rp600,000 in each account."""
+    return pa.table(
+        {
+            "account": pa.array(instructions, pa.string()),
+            "balance_idr": pa.array([count * TRANCHE for count in instructions.values()], pa.int64()),
+            "transaction_count": pa.array(instructions.values(), pa.int64()),
+        }
+    )
+
+
 def states(matched: Matched) -> dict[str, str]:
     """The state of each instruction."""
     return dict(zip(matched.matches["end_to_end_id"].to_pylist(), matched.matches["state"].to_pylist(), strict=True))

@@ -8,7 +8,7 @@ import pytest
 
 from reconciliation.proof import Books, prove
 from schemas.tables import TABLES
-from tests.lib.reconciling import LATE, PERIOD, TRANCHE, World, debit_of, entry, reversal_of
+from tests.lib.reconciling import LATE, PERIOD, TRANCHE, World, balances, debit_of, entry, reversal_of, states
 
 IDS = ["E1", "E2", "E3"]
 
@@ -30,14 +30,16 @@ def books(made: World, **changes: Any) -> Books:
     sent = [{**row, "benefit": "incentive", "sequence": 1} for row in made.sent]
     waiting = {"participant_id": "P-ON-HOLD", "benefit": "incentive", "sequence": 1, "amount_idr": TRANCHE}
     decisions = [{**row, "decision": "due"} for row in [*sent, waiting]]
-    instructions = [{**row, "attempt": 1} for row in sent]
+    instructions = _table("instructions.v1", [{**row, "attempt": 1} for row in sent])
+    state = states(made.matched(LATE))
     batches = [{**row, "period": PERIOD} for row in made.files]
     tables = {
         "decisions": _table("decisions.v1", [*decisions, {**waiting, "participant_id": "P-HELD", "decision": "held"}]),
         "not_instructed": pa.Table.from_pylist([waiting]),
-        "instructions": _table("instructions.v1", instructions),
+        "instructions": instructions.append_column("state", [[state[row["end_to_end_id"]] for row in sent]]),
         "batches": _table("batches.v1", batches),
         "files": made.tables()[1],
+        "journal": balances(funder=-9, cash=6, debited=1, credited=2),
         "matched": made.matched(LATE),
     }
     return Books(period=PERIOD, **(tables | changes))
@@ -60,8 +62,8 @@ def test_in_a_sound_cycle_every_equation_holds(made: World) -> None:
     proofs = prove(books(made))
     assert failed(proofs) == {}
     assert set(proofs["stage"].to_pylist()) == {
-        "batched", "entitled", "file_total", "first_attempts", "outcome", "outcome_of_bank", "outcome_of_period", "released",
-        "sent_back", "statement", "statement_credits", "statement_debits",
+        "batched", "entitled", "file_total", "first_attempts", "journal", "outcome", "outcome_of_bank", "outcome_of_period",
+        "released", "sent_back", "statement", "statement_credits", "statement_debits",
     }  # fmt: skip
 
 
@@ -118,3 +120,21 @@ def test_a_withdrawn_file_is_batched_and_not_sent(made: World) -> None:
     proofs = prove(books(made))
     assert failed(proofs) == {}
     assert ("outcome", "F3") not in {(row["stage"], row["scope"]) for row in proofs.to_pylist()}
+
+
+@pytest.mark.parametrize(
+    ("posted", "apart"),
+    [
+        ({"credited": 2}, {"debited": (0, 1, 0, TRANCHE)}),
+        (
+            {"debited": 2, "credited": 1},
+            {"debited": (2, 1, 2 * TRANCHE, TRANCHE), "credited": (1, 2, TRANCHE, 2 * TRANCHE)},
+        ),
+        ({"in_transit": 1, "debited": 1, "credited": 2}, {"in_transit": (1, 0, TRANCHE, 0)}),
+    ],
+)
+def test_money_that_the_journal_has_elsewhere_than_its_instructions_is_found(
+    made: World, posted: dict[str, int], apart: dict[str, tuple[int, int, int, int]]
+) -> None:
+    expected = {("journal", f"{PERIOD} {account}"): sides for account, sides in apart.items()}
+    assert failed(prove(books(made, journal=balances(**posted)))) == expected

@@ -15,7 +15,7 @@ from simulator.bank import SimulatedBank
 from simulator.descriptions import bank_descriptions, describe_bank
 from simulator.faults import parse_faults
 from tests.lib.payment_files import payment_file, pays
-from tests.lib.reconciling import LATE, PERIOD, TRANCHE, World
+from tests.lib.reconciling import LATE, PERIOD, TRANCHE, World, balances
 from tests.spec.reconciliation.test_inbox import Shelf
 
 COUNT = 40
@@ -57,7 +57,8 @@ def unproved(made: World, matched: Matched) -> list[str]:
     nothing = empty("decisions.v1")
     books = Books(
         PERIOD, nothing, nothing.select(["participant_id", "benefit", "sequence", "amount_idr"]),
-        empty("instructions.v1"), empty("batches.v1"), made.tables()[1], matched,
+        empty("instructions.v1").append_column("state", pa.array([], pa.string())), empty("batches.v1"),
+        made.tables()[1], balances(), matched,
     )  # fmt: skip
     answered = ("outcome", "statement", "sent_back")
     return [row["stage"] for row in prove(books).to_pylist() if not row["holds"] and row["stage"].startswith(answered)]
