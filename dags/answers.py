@@ -1,6 +1,6 @@
 """
 **Menunggu jawaban bank.** Setelah setiap pengiriman: menunggu sampai setiap bank menjawab semua berkas bulan itu. Tidak ada
-yang dikerjakan di sini; bank yang diam terlalu lama menimbulkan peringatan.
+yang dikerjakan di sini, dan bank yang diam terlalu lama menimbulkan peringatan.
 
 - Peringatan muncul: periksa `collect`, lalu hubungi bank. **Jangan mengirim ulang**: bank mungkin sudah menerima berkasnya.
 - Jawaban lewat jalan lain: `salur receive BERKAS --bank KODE`; penantian berakhir sendiri.

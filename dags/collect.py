@@ -19,7 +19,6 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import dag, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from treasury.desk import manners
 
@@ -50,14 +49,13 @@ def collect() -> None:
         manners.note(taken)
         return list(taken["periods"])
 
-    @task(outlets=[manners.RESPONSES], trigger_rule="all_done_min_one_success")
+    @task(outlets=[manners.RESPONSES], trigger_rule="all_done")
     def announce(touched: list[list[str] | None], outlet_events: Any = None) -> None:
-        periods = sorted({period for each in touched for period in each or ()})
-        if not periods:
-            raise AirflowSkipException("the banks have left nothing new")
-        outlet_events[manners.RESPONSES].add_partitions(periods)
+        periods = {period for each in touched for period in each or ()}
+        manners.announce(outlet_events, manners.RESPONSES, periods)
 
-    announce(fetch.expand(bank=banks()))
+    touched = fetch.expand(bank=banks())
+    touched >> [announce(touched), manners.settled()]
 
 
 collect()

@@ -59,21 +59,21 @@ def disburse() -> None:
         manners.note(made)
         return list(made["batches"])
 
-    @task(max_active_tis_per_dag=1)
-    def submit(batch: str) -> None:
-        manners.note(send_released(batch))
+    submit = task(task_id="submit", max_active_tis_per_dag=1)(send_released)
 
     @task_group
-    def channel(batch: str) -> None:
-        ReleaseOperator(task_id="release", batch=batch) >> submit(batch)
+    def channel(batch: str) -> Any:
+        ReleaseOperator(task_id="release", batch=batch) >> (sent := submit(batch))
+        return sent
 
-    @task(outlets=[manners.SUBMISSIONS], trigger_rule="all_done_min_one_success")
-    def announce(outlet_events: Any = None, **context: Any) -> None:
-        outlet_events[manners.SUBMISSIONS].add_partitions(manners.period_of(context))
+    @task(outlets=[manners.SUBMISSIONS], trigger_rule="all_done")
+    def announce(sent: list[list[str] | None], outlet_events: Any = None, **context: Any) -> None:
+        manners.announce(outlet_events, manners.SUBMISSIONS, {manners.period_of(context)} if any(sent) else ())
 
     batches = instruct()
     entitle() >> batches
-    channel.expand(batch=batches) >> announce()
+    sent = channel.expand(batch=batches)
+    sent >> [announce(sent), manners.settled()]
 
 
 disburse()

@@ -4,12 +4,13 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
     Asset,
     CronPartitionTimetable,
@@ -158,6 +159,18 @@ def bank_codes() -> list[str]:
 def note(result: Mapping[str, Any]) -> None:
     """Write what a step says of itself, counts and identifiers, to the task's log: the place for it, instead of XCom."""
     log.info("%s", json.dumps(result, ensure_ascii=False, default=str))
+
+
+def announce(outlet_events: Any, asset: Asset, periods: Collection[str]) -> None:
+    """Say of each month that `asset` has changed, which starts whatever waits for it; nothing to say is a skip."""
+    if not periods:
+        raise AirflowSkipException("nothing has changed")
+    outlet_events[asset].add_partitions(sorted(periods))
+
+
+def settled() -> EmptyOperator:
+    """The last task of a run: failed when any channel has failed, whatever could be announced of the others."""
+    return EmptyOperator(task_id="settled", trigger_rule="none_failed")
 
 
 def silent(period: str) -> dict[str, list[str]]:

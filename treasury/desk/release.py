@@ -16,7 +16,7 @@ from airflow.sdk.execution_time.hitl import HITLUser
 
 from schemas.errors import PersonNeeded
 from schemas.money import format_idr
-from treasury.desk.manners import house
+from treasury.desk.manners import house, note
 
 NO_REASON = "ditolak di Airflow tanpa alasan / rejected in Airflow, no reason given"
 
@@ -128,8 +128,10 @@ class ReleaseOperator(ApprovalOperator):
             raise AirflowFailException(f"Airflow shows another text about batch {self.batch}: start a new run")
 
 
-def send_released(batch: str) -> dict[str, Any]:
-    """Sends a batch's channel if the ledger holds the consent; a withdrawn batch is skipped, any other needs a person.
+def send_released(batch: str) -> list[str]:
+    """Sends what is released of a batch's channel, if the ledger holds the consent; names of the files sent.
+
+    A withdrawn batch is a skip; one that nobody released needs a person.
 
     Errors: PersonNeeded when nobody released it, whatever Airflow shows of the task before; TryLater when the bank is
     out of reach.
@@ -141,4 +143,6 @@ def send_released(batch: str) -> dict[str, Any]:
         raise AirflowSkipException(f"batch {batch} was rejected and withdrawn")
     if row["state"] == "drafted":
         raise PersonNeeded(f"batch {batch} is not released", "the ledger holds no consent", "clear the release task")
-    return steps.submit(house(), str(row["channel"]))
+    sent = steps.submit(house(), str(row["channel"]))
+    note(sent)
+    return [str(file["file_name"]) for file in sent["files"]]

@@ -136,7 +136,7 @@ def start(folder: Path, home: Path, at: datetime) -> Standalone:
 
 def stop_group(leader: int) -> None:
     """End what a leader started in its session, itself too, also when it has died before: asked first, then made to."""
-    family = [process for process in psutil.process_iter() if _session(process.pid) == leader]
+    family = [psutil.Process(pid) for pid in processes() if session(pid) == leader]
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for process in family:
             _signal(process, sign)
@@ -145,7 +145,13 @@ def stop_group(leader: int) -> None:
             return
 
 
-def _session(pid: int) -> int | None:
+def processes() -> list[int]:
+    """The ids of all processes that run now."""
+    return list(psutil.pids())
+
+
+def session(pid: int) -> int | None:
+    """The leader of a process's session; None when it is gone or not ours to see."""
     try:
         return os.getsid(pid)
     except (ProcessLookupError, PermissionError):
