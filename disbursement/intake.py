@@ -5,6 +5,7 @@ one key stands is decided when the rules look, by `disbursement.records`, so the
 """
 
 import json
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from disbursement.records import standing
 from disbursement.sources.files import Drop, changed, read_part
-from disbursement.sources.readers import Rows
+from disbursement.sources.readers import Part, Rows
 from ledger import chain, landing, store
 from ledger.gate import Gate
 from ledger.house import House
@@ -45,7 +46,7 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
         house.archive.put(drop.manifest_bytes)
     with house.store.transaction() as connection:
         for part in drop.parts:
-            for rows in read_part(drop, part):
+            for rows in read_part(drop, part, partial(_progress, house, drop, part)):
                 _take_rows(house, connection, drop, _set_aside(gate, rows), counts)
             house.say(f"{part.name}: {counts['taken']:,} taken, {counts['quarantined']:,} quarantined so far")
         for name in {part.table.short_name for part in drop.parts}:
@@ -68,6 +69,12 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
                 details={**counts, "files": {part.name: part.sha256 for part in drop.parts}},
             )
     return counts
+
+
+def _progress(house: House, drop: Drop, part: Part, position: int) -> None:
+    """Tell how many of the drop's bytes lie behind the reading when it stands there in `part`."""
+    before = sum(each.byte_count for each in drop.parts[: drop.parts.index(part)])
+    house.progress("bytes of the drop", before + position, sum(each.byte_count for each in drop.parts))
 
 
 def _set_aside(gate: Gate, rows: Rows) -> Rows:

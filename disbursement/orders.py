@@ -86,6 +86,7 @@ def make(
         rows.append(_batch_row(batch, mine, period, maker, cut_off))
         files += mine
         house.say(f"{batch.batch}: {batch.transaction_count:,} instructions in {len(mine)} files")
+        house.progress("instructions written", sum(row["transaction_count"] for row in rows), instructions.num_rows)
     made = pa.concat_tables([batch.instructions for batch in batches] or [empty("instructions.v1")])
     return Made(made, rows, files, pa.concat_tables([drafted.aside, refused]).sort_by("participant_id"))
 

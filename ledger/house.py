@@ -12,12 +12,17 @@ from ledger.store import Store
 
 
 def _silent(_message: str) -> None:
+    """Words for nobody."""
+
+
+def _unseen(_what: str, _done: int, _total: int) -> None:
     """Progress for nobody."""
 
 
 @dataclass(frozen=True)
 class House:
-    """What every step is handed. `at` is the run's clock; `say` tells a person how far it is, without personal data."""
+    """What every step is handed. `at` is the run's clock; `say` tells a person what is
+    going on and `progress` how much of something is done, both without personal data."""
 
     path: Path
     config: Mapping[str, Any]
@@ -27,3 +32,4 @@ class House:
     at: datetime
     actor: str
     say: Callable[[str], None] = field(default=_silent)
+    progress: Callable[[str, int, int], None] = field(default=_unseen)

@@ -66,10 +66,8 @@ def _ask_for_release(house: House, period: str) -> None:
         raise PersonNeeded(
             f"{len(drafted)} batches of {period} wait for a release: {', '.join(row['batch'] for row in drafted)}.",
             "A second person, not the maker, agrees to the bytes of each; nothing is sent before all are released.",
-            "\n".join(
-                [f"Look at `salur batches --period {period}`, then release (or reject) each:", *commands]
-                + ["Then give this command again; it goes on from there."]
-            ),
+            f"Look at `salur batches --period {period}`, then release (or reject) each:\n"
+            f"{chr(10).join(commands)}\nThen give this command again; it goes on from there.",
         )
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from banks.calendars import next_banking_day
 from banks.profiles import profiles
-from ledger import chain, landing, queries, store
+from ledger import chain, journal, landing, queries, store
 from ledger.house import House
 from ledger.instants import jakarta_date
 from ledger.parquet import get_table
@@ -77,6 +77,7 @@ _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     "entries": partial(_answers, "entries"),
     "breaks": lambda _, connection, period: queries.breaks_in_force(connection, period),
     "exceptions": _exceptions,
+    "journal": lambda _, connection, period: journal.rows(connection, period),
     "proofs": lambda _, connection, period: queries.proofs_in_force(connection, period),
     "events": lambda _, connection, __: queries.whole(connection, "events"),
     "quarantine": lambda _, connection, __: queries.whole(connection, "quarantine").drop_columns(
@@ -257,8 +258,7 @@ def _archive(house: House) -> str:
     for number, key in enumerate(named, 1):
         for _ in house.archive.chunks(key):
             pass
-        if number % 100 == 0:
-            house.say(f"archive: {number:,} of {len(named):,} files read back")
+        house.progress("files read back", number, len(named))
     return f"written to; {len(named):,} files read back whole"
 
 

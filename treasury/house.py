@@ -5,6 +5,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,9 +82,16 @@ def _quoted(text: str) -> str:
 
 
 def open_house(
-    home: Path | None, at: datetime | None = None, actor: str | None = None, say: Callable[[str], None] | None = None
+    home: Path | None,
+    at: datetime | None = None,
+    actor: str | None = None,
+    say: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> House:
-    """Open a home at the instant `at` (now, when none is given) for `actor` (the system's user, when none is given)."""
+    """Open a home at the instant `at` (now, when none is given) for `actor` (the system's user, when none is given).
+
+    `say` and `progress` are told how far the work is; nobody is, when they are not given.
+    """
     path = home_path(home).absolute()
     try:
         config = tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
@@ -92,7 +100,7 @@ def open_house(
     except (OSError, ValueError) as error:
         raise InputRejected(f"{path / CONFIG} cannot be read.", str(error), "Mend the file.") from None
     keys = load_keyring(path / KEY)
-    return House(
+    house = House(
         path=path,
         config=config,
         store=Store(_dsn(config, path)),
@@ -100,8 +108,8 @@ def open_house(
         keys=keys,
         at=at or datetime.now(UTC),
         actor=actor or getpass.getuser(),
-        **({"say": say} if say else {}),
     )
+    return replace(house, say=say or house.say, progress=progress or house.progress)
 
 
 def _dsn(config: dict[str, dict[str, str]], path: Path) -> str:

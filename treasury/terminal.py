@@ -87,12 +87,31 @@ def open_house(actor: str | None = None) -> "House":
     """The home that the options name, opened."""
     from treasury import house
 
-    return house.open_house(Session.home, Session.at, actor, say)
+    return house.open_house(Session.home, Session.at, actor, say, Progress())
 
 
 def say(message: str) -> None:
     """One line of progress on standard error, with the seconds since the command began."""
     print(f"[{time.monotonic() - Session.started:7.1f} s] {message}", file=sys.stderr, flush=True)
+
+
+class Progress:
+    """How much of something is done and how long the rest will take at this pace, on standard error, now and then."""
+
+    every_seconds = 5.0
+
+    def __init__(self) -> None:
+        self._begun: dict[str, tuple[float, int]] = {}
+        self._said = time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Say `done` of `total`, unless something was said a moment ago."""
+        now = time.monotonic()
+        since, before = self._begun.setdefault(what, (now, done))
+        if now - self._said >= self.every_seconds and done > before:
+            left = (now - since) * (total - done) / (done - before)
+            say(f"{done:,} of {total:,} {what}, about {left:,.0f} s left")
+            self._said = now
 
 
 def rupiah(amount_idr: int) -> str:

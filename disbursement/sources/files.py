@@ -8,7 +8,7 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -65,10 +65,10 @@ def open_drop(url: str) -> Drop:
     parts = tuple(
         Part(
             name,
-            path := posixpath.join(root, name),
+            posixpath.join(root, name),
             SOURCES[f"{match['table']}.v1"],
             match["format"],
-            _fingerprint(fs, path),
+            *_fingerprint(fs, posixpath.join(root, name)),
         )
         for name, match in found
     )
@@ -123,16 +123,22 @@ def _opened(fs: Any, path: str) -> Iterator[Any]:
         ) from None
 
 
-def _fingerprint(fs: Any, path: str) -> str:
+def _fingerprint(fs: Any, path: str) -> tuple[str, int]:
+    """SHA-256 and size of a file."""
     with _opened(fs, path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
 
 
-def read_part(drop: Drop, part: Part) -> Iterator[Rows]:
-    """The rows of one part in bounded batches, in the file's order; ends with `TryLater` if it changed meanwhile."""
+def read_part(drop: Drop, part: Part, seen: Callable[[int], None] = lambda _: None) -> Iterator[Rows]:
+    """The rows of one part in bounded batches, in the file's order; ends with `TryLater` if it changed meanwhile.
+
+    `seen` is told before each batch where in the file's bytes the reading is.
+    """
     with drop.open(part) as stream:
-        yield from readers.read(part, stream)
-    if _fingerprint(drop.fs, part.path) != part.sha256:
+        for rows in readers.read(part, stream):
+            seen(stream.tell())
+            yield rows
+    if _fingerprint(drop.fs, part.path) != (part.sha256, part.byte_count):
         raise changed(part)
 
 

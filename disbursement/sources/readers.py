@@ -46,6 +46,7 @@ class Part:
     table: Table
     format: str
     sha256: str
+    byte_count: int = 0
 
 
 @dataclass(frozen=True)

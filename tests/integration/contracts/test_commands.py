@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import typer.main
 
 from tests.lib.commands import PERIOD, Salur, call
+from treasury import terminal
 from treasury.cli import app
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -170,3 +172,12 @@ def test_an_error_says_what_why_and_what_to_do(instructed: Salur) -> None:
 def test_amounts_are_shown_as_people_write_them(instructed: Salur) -> None:
     assert "Rp7.200.000" in instructed("status", "--period", PERIOD).out
     assert "Rp1.200.000" in instructed("batches").out
+
+
+def test_long_work_says_how_much_is_done_and_left(
+    empty: Salur, drop_of_twelve: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.Progress, "every_seconds", 0.0)
+    said = empty("intake", "--source", drop_of_twelve).err
+    total = sum(path.stat().st_size for path in drop_of_twelve.iterdir())
+    assert re.search(rf"[0-9,]+ of {total:,} bytes of the drop, about [0-9,]+ s left", said)

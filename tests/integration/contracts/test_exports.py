@@ -22,6 +22,7 @@ PROMISED = {
     "breaks": "kind end_to_end_id file_name expected found state",
     "exceptions": "break_id kind owner case_state",
     "proofs": "stage equation left_count right_count left_idr right_idr holds",
+    "journal": "seq at debit credit amount_idr transaction_count channel period subject evidence",
     "events": "seq at actor kind subject details previous_hash hash",
     "quarantine": "table row reason source",
 }
