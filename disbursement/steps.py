@@ -20,7 +20,7 @@ from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
 from ledger.parquet import put_table
-from schemas.errors import InputRejected
+from schemas.errors import InputRejected, TryLater
 from schemas.tables import empty
 
 _CONSENT_HOURS = 72
@@ -50,6 +50,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
             kept = before.filter(_is_instructed(before, known.history, period))
             funded = queries.funded_idr(connection)
             balance = None if funded is None else funded - queries.open_amount_idr(connection)
+            attempted = queries.attempt_counts(connection)
         house.say(f"{known.people.num_rows:,} participants to decide")
         decisions = decide(
             people=known.people,
@@ -73,7 +74,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
         due_idr = (
             pc.sum(decisions.filter(pc.equal(decisions.column("decision"), "due")).column("amount_idr")).as_py() or 0
         )
-        run = _save_run(house, period, cut_off, decisions, counts)
+        run = _save_run(house, period, cut_off, decisions, counts, attempted)
         return {
             "period": period,
             "run_id": run,
@@ -108,11 +109,25 @@ def _changes(house: House, period: str, decisions: pa.Table) -> pa.Table:
     return pa.table({"due_change_percent": [change], "held_share_percent": [now["held"] * 100 // decisions.num_rows]})
 
 
-def _save_run(house: House, period: str, cut_off: datetime, decisions: pa.Table, counts: dict[str, int]) -> str:
+def _save_run(
+    house: House,
+    period: str,
+    cut_off: datetime,
+    decisions: pa.Table,
+    counts: dict[str, int],
+    attempted: tuple[int, int],
+) -> str:
+    """Record the decisions, unless what they rest on has moved: then one that was instructed could be decided otherwise."""
     key = put_table(house.archive, decisions)
     for name in policies():
         house.archive.put(policy_file(name))
     with house.store.transaction() as connection:
+        if queries.attempt_counts(connection) != attempted:
+            raise TryLater(
+                "Instructions were made or ended while it was decided.",
+                "Nothing of these decisions was kept.",
+                "Give the command again.",
+            )
         last = queries.last_entitlement_run(connection, period)
         if last and last["archive_key"] == key and last["cut_off"] == to_micros(cut_off):
             return str(last["run_id"])

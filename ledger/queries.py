@@ -138,6 +138,15 @@ def attempts(connection: sa.Connection) -> pa.Table:
     return store.read(connection, query)
 
 
+def attempt_counts(connection: sa.Connection) -> tuple[int, int]:
+    """How many instructions there are and how many of them ended: as both only grow, equal counts are the same attempts."""
+    made, ended = (
+        connection.scalar(sa.select(sa.func.count()).select_from(table))
+        for table in (store.instructions, store.attempt_ends)
+    )
+    return int(made or 0), int(ended or 0)
+
+
 def open_amount_idr(connection: sa.Connection) -> int:
     """Whole rupiah of all instructions that are open or paid: what the funds no longer have."""
     source, i, e = _with_ends()

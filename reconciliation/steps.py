@@ -201,53 +201,56 @@ def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table
     """
     _, matches, _ = found
     recorded = queries.instruction_rows(connection)
-    before = {row["end_to_end_id"]: row for row in recorded.to_pylist()}
+    was = recorded.take(pc.index_in(matches["end_to_end_id"], recorded["end_to_end_id"].combine_chunks()))
     standing = queries.file_standing(connection)
     at = to_micros(house.at)
     shared = {row["file_name"]: row["state"] for row in file_states(matches)[0].to_pylist()}
-    rows = matches.to_pylist()
-    proof = {(row["file_name"], row["state"]): row["evidence"] for row in rows if row["evidence"]}
+    shown = matches.filter(pc.is_valid(matches["evidence"])).group_by(["file_name", "state"], use_threads=False)
+    proof = {
+        (row["file_name"], row["state"]): row["evidence_last"]
+        for row in shown.aggregate([("evidence", "last")]).to_pylist()
+    }
     moved = [
         {"file_name": name, "state": state, "evidence": proof[name, state], "at": at}
         for name, state in sorted(shared.items())
         if name in standing and standing[name][0] != state in reach(standing[name][0]) and (name, state) in proof
     ]
     now = {name: state for name, (state, _) in standing.items()} | {row["file_name"]: row["state"] for row in moved}
-    differing = [
-        row
-        for row in rows
-        if row["state"] != (before[row["end_to_end_id"]]["own_state"] or now.get(row["file_name"], "drafted"))
-    ]
+    of_file = matches["file_name"].combine_chunks().dictionary_encode()
+    files_now = pa.array([now.get(name, "drafted") for name in of_file.dictionary.to_pylist()], pa.string())
+    differs = pc.not_equal(matches["state"], pc.coalesce(was["own_state"], files_now.take(of_file.indices)))
     own = [
         _pick(row, "end_to_end_id", "state", "code_list", "reason_code")
         | {"evidence": row["evidence"] or standing[row["file_name"]][1], "at": at}
-        for row in differing
+        for row in matches.filter(differs).to_pylist()
     ]
+    ended = pc.and_(
+        pc.is_in(matches["state"], pa.array(sorted(FINAL_WITHOUT_PAYMENT))),
+        pc.not_equal(was["state"], matches["state"]),
+    )
+    ended = pc.and_(ended, pc.is_valid(matches["evidence"]))
     ends = [
-        _pick(before[row["end_to_end_id"]], "participant_id", "benefit", "sequence", "attempt")
+        _pick(before, "participant_id", "benefit", "sequence", "attempt")
         | _pick(row, "code_list", "reason_code", "evidence")
         | {"end": row["state"], "at": at}
-        for row in rows
-        if row["state"] in FINAL_WITHOUT_PAYMENT
-        and row["evidence"]
-        and before[row["end_to_end_id"]]["state"] != row["state"]
+        for row, before in zip(matches.filter(ended).to_pylist(), was.filter(ended).to_pylist(), strict=True)
     ]
     for table, new in ((store.file_states, moved), (store.instruction_states, own)):
         first = store.next_seq(connection, table)
         store.insert(connection, table, [{"seq": seq, **row} for seq, row in enumerate(new, first)])
     store.insert_new(connection, store.attempt_ends, ends)
-    journal.post(connection, _postings(recorded, matches, standing), house.at)
+    journal.post(connection, _postings(was, matches, standing), house.at)
     if moved or own:
         details = {"files": len(moved), "instructions": len(own), "ended": len(ends)}
         subject = matches.column("file_name")[0].as_py()
         chain.append(connection, at=house.at, actor=house.actor, kind="settled", subject=subject, details=details)
 
 
-def _postings(
-    recorded: pa.Table, matches: pa.Table, standing: Mapping[str, tuple[str, str]]
-) -> Iterator[journal.Posting]:
-    """The money that moves with the states: one posting for each file, pair of states and piece of evidence."""
-    was = recorded.take(pc.index_in(matches["end_to_end_id"], recorded["end_to_end_id"].combine_chunks()))
+def _postings(was: pa.Table, matches: pa.Table, standing: Mapping[str, tuple[str, str]]) -> Iterator[journal.Posting]:
+    """The money that moves with the states: one posting for each file, pair of states and piece of evidence.
+
+    `was`: what was recorded of each row of `matches`, in its order.
+    """
     moves = matches.select(["file_name", "state", "evidence", "amount_idr"])
     for name, column in (("before", "state"), ("channel", "channel"), ("period", "period")):
         moves = moves.append_column(name, was[column])

@@ -18,7 +18,7 @@ from disbursement import steps as paying
 from ledger import queries, store
 from ledger.house import House
 from reconciliation import steps as proving
-from schemas.errors import InputRejected, PersonNeeded, ProofFailed, SalurError
+from schemas.errors import InputRejected, PersonNeeded, ProofFailed, SalurError, TryLater
 from simulator.bank import Answer, SimulatedBank
 from simulator.descriptions import describe_bank
 from simulator.faults import parse_faults
@@ -299,6 +299,17 @@ class TestBanks:
         sent.receive([(f"late-{report}", data)])
         assert sent.tally() == {"debited": COUNT}
 
+    def test_word_that_it_is_under_way_proves_nothing_more_however_often_it_comes(self, home: Path) -> None:
+        sent = sent_to(home)
+        (report, data), *_ = sent.answers()
+        for status in (b"PDNG", b"RCVD", b"PDNG"):
+            under_way = data.replace(b"<TxSts>ACSC", b"<TxSts>" + status).replace(b"Sts>ACSC</", b"Sts>PART</")
+            sent.receive([(f"{status.decode()}-{report}", under_way)])
+        proving.reconcile(sent.house, PERIOD)
+        assert sent.tally() == {"submitted": COUNT}
+        sent.receive([(report, data)])
+        assert sent.tally() == {"debited": COUNT}
+
     def test_answers_in_any_order_end_in_the_same_place(
         self, home: Path, instructed_once: Path, tmp_path: Path
     ) -> None:
@@ -433,6 +444,19 @@ class TestNewAttempts:
         assert len(told["withdrawn_batches"]) == 1
         assert told["decisions"] == {"lapsed": COUNT}
         assert set(file_states(house).values()) == {"withdrawn"}
+
+
+def test_decisions_are_not_kept_over_instructions_made_meanwhile(home: Path) -> None:
+    house = opened(home)
+    paying.reject(house, batch_of(house)["batch"], "budi", "uji")
+    before = events(house, "entitled")
+    crossing = replace(opened(home), say=lambda _message: paying.instruct(house, PERIOD, "siti") and None)
+    paying.hold(house, "CONTOH0001", "hold", "uji")
+    assert code_of(lambda: paying.entitle(crossing, PERIOD)) == TryLater.exit_code
+    assert events(house, "entitled") == before
+    assert attempts(house)[-(COUNT - 1) :] == [(2, 1, "drafted")] * (COUNT - 1)
+    paying.entitle(house, PERIOD)
+    assert paid_once(house)
 
 
 def test_whoever_is_held_after_the_release_keeps_the_file_from_leaving(home: Path) -> None:

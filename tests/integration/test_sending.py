@@ -262,7 +262,7 @@ def test_a_line_that_breaks_in_the_middle_leaves_the_file_unknown_and_the_next_r
     house: House, sftp_server: SshServer
 ) -> None:
     sftp_server.folders("in", "out")
-    relay = _Relay(sftp_server.port, cut_after=40_000)
+    relay = _Relay(sftp_server.port, after_bytes=40_000)
     online = pointed(house, bni=sftp_server)
     cut = pointed(house, bni=sftp_server)
     released(online, people=2_000)
@@ -274,6 +274,34 @@ def test_a_line_that_breaks_in_the_middle_leaves_the_file_unknown_and_the_next_r
     steps.submit(online)
     assert there(sftp_server) == {"B1-1.xml": bytes_of(online, "B1-1.xml")}
     assert file_states(online) == {"B1-1.xml": "submitted"}
+
+
+class TestWhileSending:
+    """Two files leave one after the other, and something happens while the first is on the line."""
+
+    def sent_over(self, house: House, server: SshServer, then: Callable[[], object]) -> int:
+        released(house, files=2, people=500)
+        relay = _Relay(server.port, 40_000, then)
+        slow = pointed(house, bni=server)
+        slow.config["banks"]["bni"]["port"] = relay.port
+        code = code_of(lambda: steps.submit(slow))
+        relay.close()
+        return code
+
+    def test_a_stop_holds_back_the_file_that_has_not_left(self, online: House, sftp_server: SshServer) -> None:
+        stop = replace(online)
+        assert self.sent_over(online, sftp_server, lambda: steps.brake(stop, "stop", "uji")) == PersonNeeded.exit_code
+        assert file_states(online) == {"B1-1.xml": "submitted", "B1-2.xml": "released"}
+        assert list(there(sftp_server)) == ["B1-1.xml"]
+
+    def test_a_rejection_takes_out_the_file_that_has_not_left_and_no_other(
+        self, online: House, sftp_server: SshServer
+    ) -> None:
+        told: list[dict[str, object]] = []
+        code = self.sent_over(online, sftp_server, lambda: told.append(steps.reject(online, "B1", "budi", "uji")))
+        assert (code, [row["withdrawn"] for row in told]) == (TryLater.exit_code, [500])
+        assert file_states(online) == {"B1-1.xml": "submitted", "B1-2.xml": "withdrawn"}
+        assert list(there(sftp_server)) == ["B1-1.xml"]
 
 
 class TestPartlySent:
@@ -359,10 +387,10 @@ class TestRelease:
 
 
 class _Relay:
-    """A line to the server that drops, both ways, once so many bytes went up."""
+    """A line to the server on which something happens, once so many bytes went up: by default it drops, both ways."""
 
-    def __init__(self, port: int, cut_after: int) -> None:
-        self._server, self._left = port, cut_after
+    def __init__(self, port: int, after_bytes: int, then: Callable[[], object] | None = None) -> None:
+        self._server, self._left, self._then = port, after_bytes, then
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
@@ -378,14 +406,20 @@ class _Relay:
     def _copy(self, source: socket.socket, target: socket.socket, is_up: bool) -> None:
         with suppress(OSError):
             while data := source.recv(4_096):
-                if is_up:
-                    self._left -= len(data)
-                if self._left < 0:
+                if not self._may_pass(len(data) if is_up else 0):
                     break
                 target.sendall(data)
         for end in (source, target):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _may_pass(self, byte_count: int) -> bool:
+        before, self._left = self._left, self._left - byte_count
+        if self._then is None:
+            return self._left >= 0
+        if before >= 0 > self._left:
+            self._then()
+        return True
 
     def close(self) -> None:
         self._listener.close()
