@@ -381,7 +381,7 @@ def export(
     period: MaybePeriod = None,
     json: Json = False,
 ) -> None:
-    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, proofs, events, quarantine or checks.
+    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, proofs, journal, events, quarantine or checks.
 
     Example: salur export entitlements --period 2020-07 --out due.csv"""
     from treasury import exports
