@@ -51,30 +51,33 @@ class Archive:
 
     def _write(self, key: str, chunks: Iterator[bytes]) -> str:
         path = self._path(key)
+        partial = f"{path}.{secrets.token_hex(8)}.partial"
         try:
             if self._fs.exists(path):
                 return key
             self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
-            partial = f"{path}.{secrets.token_hex(8)}.partial"
-            with self._fs.open(partial, "wb") as target:
-                number, held = 0, next(chunks, b"")
-                for following in chunks:
-                    target.write(self._keyring.seal_chunk(key, number, False, held))
-                    number, held = number + 1, following
-                target.write(self._keyring.seal_chunk(key, number, True, held))
-                target.flush()
-                with suppress(
-                    io.UnsupportedOperation, AttributeError
-                ):  # a local file; elsewhere the store answers for it
-                    os.fsync(target.fileno())
+            self._write_sealed(partial, key, chunks)
             self._fs.mv(partial, path)
         except OSError as error:
+            with suppress(OSError):  # room for the next attempt
+                self._fs.rm(partial)
             raise TryLater(
                 "The archive cannot be written.",
                 error.strerror or type(error).__name__,
                 "Free space or mend the store.",
             ) from None
         return key
+
+    def _write_sealed(self, partial: str, key: str, chunks: Iterator[bytes]) -> None:
+        with self._fs.open(partial, "wb") as target:
+            number, held = 0, next(chunks, b"")
+            for following in chunks:
+                target.write(self._keyring.seal_chunk(key, number, False, held))
+                number, held = number + 1, following
+            target.write(self._keyring.seal_chunk(key, number, True, held))
+            target.flush()
+            with suppress(io.UnsupportedOperation, AttributeError):  # a local file; elsewhere the store answers for it
+                os.fsync(target.fileno())
 
     def get(self, key: str) -> bytes:
         """The bytes kept under `key`, checked."""

@@ -268,6 +268,7 @@ def test_a_full_disk_stops_intake_with_nothing_half_written(salur: Salur, tmp_pa
         answer = salur("intake", "--source", big)
     assert (answer.code, "Traceback" in answer.err) == (14, False), answer.err
     assert record(salur) == before
+    assert not [name for name in archived(salur) if name.endswith(".partial")]
     assert salur.ask("intake", "--source", big)["taken"] == 600
 
 
