@@ -50,9 +50,18 @@ def post(connection: sa.Connection, postings: Iterable[Posting], at: datetime) -
     An account that is not in the list is a bug; an amount that is not positive breaks a CHECK.
     """
     first = store.next_seq(connection, store.journal)
-    rows = [{"seq": seq, "at": to_micros(at), **asdict(each)} for seq, each in enumerate(postings, first)]
-    assert all(row["debit"] in ACCOUNTS and row["credit"] in ACCOUNTS for row in rows), "accounts of the list"
-    return store.insert(connection, store.journal, rows)
+    added = [{"seq": seq, "at": to_micros(at), **asdict(each)} for seq, each in enumerate(postings, first)]
+    assert all(row["debit"] in ACCOUNTS and row["credit"] in ACCOUNTS for row in added), "accounts of the list"
+    return store.insert(connection, store.journal, added)
+
+
+def rows(connection: sa.Connection, period: str | None = None) -> pa.Table:
+    """journal.v1 in its order; of one period, when given, with the money received, which belongs to none."""
+    j = store.journal
+    query = sa.select(j).order_by(j.c.seq)
+    if period is not None:
+        query = query.where(sa.or_(j.c.period == period, j.c.period.is_(None)))
+    return store.read(connection, query)
 
 
 def trial_balance(connection: sa.Connection, period: str | None = None) -> pa.Table:
@@ -73,11 +82,11 @@ def trial_balance(connection: sa.Connection, period: str | None = None) -> pa.Ta
     if period is not None:
         query = query.where(sides.c.period == period)
     moved = {row[0]: row[1:] for row in connection.execute(query)}
-    rows = [(account, *moved.get(account, (0, 0, 0))) for account in ACCOUNTS]
+    sums = [(account, *moved.get(account, (0, 0, 0))) for account in ACCOUNTS]
     return pa.Table.from_pylist(
         [
             {"account": a, "debits_idr": d, "credits_idr": c, "balance_idr": d - c, "transaction_count": n}
-            for a, d, c, n in rows
+            for a, d, c, n in sums
         ],
         schema=pa.schema([("account", TEXT), *((name, WHOLE) for name in _NUMBERS)]),
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from ledger import audit, chain, queries, store
+from ledger import audit, chain, journal, queries, store
 from ledger.house import House
 from ledger.parquet import get_table, to_parquet
 from reconciliation import evidence
@@ -138,6 +138,7 @@ def _tables(house: House, connection: store.Connection, facts: CycleFacts) -> di
         "matches": _matches(house, connection, period),
         "breaks": facts.breaks,
         "acts": facts.acts,
+        "journal": journal.rows(connection, period),
         "proofs": facts.proofs,
         "checks": facts.checks,
         "quarantine": queries.whole(connection, "quarantine")

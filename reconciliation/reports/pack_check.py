@@ -9,6 +9,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,12 +20,13 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ledger.chain import GENESIS, event_hash
+from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.errors import EvidenceDamaged, InputRejected
 
 FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 1, "manifest.json"
 TABLES = (
     "acts", "batches", "breaks", "checks", "consents", "entitlements", "entries", "events", "files", "inbound",
-    "instructions", "matches", "proofs", "quarantine", "responses", "statements",
+    "instructions", "journal", "matches", "proofs", "quarantine", "responses", "statements",
 )  # fmt: skip
 """The tables that every pack holds, each as Parquet and as CSV."""
 _UNSENT = ("drafted", "withdrawn")
@@ -64,6 +66,7 @@ def verify_pack(path: Path) -> dict[str, Any]:
     _check_sums(tables)
     _check_consents(tables)
     _check_proofs(tables)
+    _check_journal(said["period"], tables)
     return {
         "period": said["period"],
         "members": len(members),
@@ -278,3 +281,34 @@ def _check_proofs(tables: Mapping[str, pa.Table]) -> None:
             _damaged(where, "It is said to hold and does not, or the other way round.")
         if row["stage"] == "file_total" and files.get(row["scope"]) != left:
             _damaged(where, f"The file states {files.get(row['scope'])}, the proof {left}.")
+
+
+def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
+    """Each movement has its evidence in the pack, money received is what the chain says, and each account of the period
+    holds what the instructions come to that stand in it.
+    """
+    seen = {*tables["events"]["hash"].to_pylist(), *tables["inbound"]["sha256"].to_pylist()}
+    received, moved = [], Counter[str]()
+    for row in tables["journal"].to_pylist():
+        accounts, where = {row["debit"], row["credit"]}, f"tables/journal, row {row['seq']}"
+        if row["amount_idr"] <= 0 or len(accounts) < 2 or not accounts <= ACCOUNTS.keys():
+            _damaged(where, "It moves no money from one account to another.")
+        if row["evidence"] not in seen:
+            _damaged(where, "Its evidence is not in the pack.")
+        if row["period"] is None:
+            received.append((row["subject"], row["amount_idr"], row["debit"], row["credit"]))
+        elif row["period"] == period:
+            moved[row["debit"]] += row["amount_idr"]
+            moved[row["credit"]] -= row["amount_idr"]
+    funded = [(name, said["amount_idr"], "cash", "funder") for name, said in _details(tables["events"], "funded")]
+    if received != funded:
+        _damaged("tables/journal", "Money received is not what the chain of events says.")
+    standing = Counter[str]()
+    for state, (_, amount_idr) in _sums(tables["instructions"], "state", None, "amount_idr").items():
+        standing[ACCOUNT_OF[state]] += amount_idr
+    for account in sorted({*moved, *standing} - {"cash"}):
+        if moved[account] != standing[account]:
+            _damaged(
+                f"tables/journal, {account}",
+                f"It holds Rp{moved[account]}; its instructions are Rp{standing[account]}.",
+            )

@@ -151,6 +151,11 @@ FORGERIES: dict[str, tuple[str, Callable[[pa.Table], pa.Table]]] = {
     "a consent to other bytes": ("consents", lambda t: _with(t, "digest", 0, "0" * 64)),
     "a match": ("matches", lambda t: _with(t, "state", 0, "returned")),
     "a proof's side": ("proofs", lambda t: _with(t, "left_idr", 0, 1)),
+    "a movement of money": ("journal", lambda t: _with(t, "amount_idr", t.num_rows - 1, 1)),
+    "where money went": ("journal", lambda t: _with(t, "debit", t.num_rows - 1, "in_transit")),
+    "a movement taken out": ("journal", lambda t: t.slice(0, t.num_rows - 1)),
+    "money received": ("journal", lambda t: t.filter(pc.is_valid(t["period"]))),
+    "what proves a movement": ("journal", lambda t: _with(t, "evidence", 1, "0" * 64)),
     "an event": ("events", lambda t: _with(t, "actor", 3, "somebody")),
     "an event taken out": ("events", lambda t: t.filter(pc.not_equal(t["seq"], 5))),
 }
