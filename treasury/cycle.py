@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from disbursement import steps as paying
+from disbursement.facts import cut_off
 from disbursement.sources.files import open_drop
 from ledger import landing, queries
 from ledger.house import House
@@ -53,10 +54,10 @@ def _is_taken(house: House, source: str) -> bool:
 
 
 def _goes_on(house: House, period: str) -> bool:
-    """Whether batches of the period wait to be sent, none of which is past its last payment date: those come first."""
+    """Whether batches of the period wait to be sent, none of which `entitle` would withdraw as overdue: those come first."""
     unsent = [row for row in queries.batches(house.store, period) if row["state"] in _UNSENT]
-    today = jakarta_date(house.at)
-    return bool(unsent) and all(not row["last_payment_date"] or row["last_payment_date"] >= today for row in unsent)
+    day = jakarta_date(cut_off(period, None, house.at))
+    return bool(unsent) and all(not row["last_payment_date"] or row["last_payment_date"] >= day for row in unsent)
 
 
 def _ask_for_release(house: House, period: str) -> None:

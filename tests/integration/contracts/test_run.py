@@ -72,8 +72,9 @@ def test_whoever_comes_while_a_batch_waits_is_taken_and_has_to_wait_for_the_next
 ) -> None:
     error = with_banks.ask("run", "--period", PERIOD, "--source", drop_of_twelve, "--as", "siti", code=13)["error"]
     more = write_drop(tmp_path / "more", people(13))
-    waiting = with_banks.ask("run", "--period", PERIOD, "--source", more, "--as", "siti", code=13)["error"]
-    assert waiting == error
+    run_again = ("run", "--period", PERIOD, "--source", more, "--as", "siti")
+    for later in ("2020-07-02T08:00:00+07:00", "2026-01-05T08:00:00+07:00"):
+        assert with_banks.ask(*run_again, code=13, at=later)["error"] == error
     release_as_told(with_banks, error, "budi")
     assert with_banks.ask("run", "--period", PERIOD, "--source", more, "--as", "siti")["submit"]["files"]
     late = with_banks.ask("run", "--period", PERIOD, "--source", more, "--as", "siti", code=13)["error"]
@@ -84,7 +85,7 @@ def test_a_run_says_how_far_it_is_and_ends_with_what_was_proved(with_banks: Salu
     run = ("run", "--period", PERIOD, "--source", drop_of_twelve, "--as", "siti")
     assert with_banks(*run).code == 13
     with_banks.release_all()
-    answer = with_banks(*run)
+    answer = with_banks(*run, at="2020-07-02T08:00:00+07:00")
     assert answer.code == 0
     assert answer.out.splitlines()[-1].endswith("proofs hold.")
     steps = [line.partition("] ")[2] for line in answer.err.splitlines()]
