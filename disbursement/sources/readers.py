@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from disbursement.sources.columns import BROKEN_BYTES, NUMBERED, read_column
@@ -267,17 +268,26 @@ def _read_csv(part: Part, stream: BinaryIO) -> Iterator[Rows]:
 
 
 class _Fraction(str):
-    """A JSON number with a fraction or an exponent, as it was written."""
+    """A JSON number with a fraction, an exponent or too many digits, as it was written."""
+
+
+_TWICE = "\0twice"
+_DIGITS_MAX = 20
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) != len(pairs):
-        raise ValueError("a name twice")
+        names = [name for name, _ in pairs]
+        row[_TWICE] = {name for name in row if names.count(name) > 1}
     return row
 
 
-_DECODER: Any = json.JSONDecoder(object_pairs_hook=_object, parse_float=_Fraction)
+def _integer(text: str) -> int | str:
+    return int(text) if len(text) <= _DIGITS_MAX else _Fraction(text)
+
+
+_DECODER: Any = json.JSONDecoder(object_pairs_hook=_object, parse_float=_Fraction, parse_int=_integer)
 _KINDS = {str, type(None)}
 _KINDS_OF_WHOLE = {*_KINDS, int, _Fraction}
 """The kinds of JSON values that may stand in a column: a number where text belongs may have been rounded."""
@@ -311,7 +321,33 @@ def _read_jsonl(part: Part, stream: BinaryIO) -> Iterator[Rows]:
         if is_first and lines and (lines[0][1].strip() == b"[" or lines[0][1].lstrip().startswith(b"[{")):
             raise unreadable(part, "It is a JSON array; expected is one object a line.")
         is_first = False
-        yield _json_rows(part, lines)
+        yield _plain_json_rows(part, lines) or _json_rows(part, lines)
+
+
+def _plain_json_rows(part: Part, lines: list[tuple[int, bytes]]) -> Rows | None:
+    """The rows when every line is one flat object with each value of its column's kind, else None.
+
+    Several times as fast as `_json_rows`, which reads what this leaves and which it agrees with.
+    """
+    block = b"\n".join([line for _, line in lines])
+    is_flat = block.count(b"{") == block.count(b"}") == len(lines) and b"[" not in block
+    if not lines or not is_flat or not all(line.startswith(b"{") for _, line in lines):
+        return None
+    kinds = pa.schema([(f.name, pa.int64() if f.type == WHOLE else pa.string()) for f in part.table.schema])
+    try:
+        found = pa_json.read_json(
+            pa.BufferReader(block),
+            pa_json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+            pa_json.ParseOptions(explicit_schema=kinds, unexpected_field_behavior="ignore"),
+        )
+        found.validate(full=True)
+        (batch,) = found.cast(pa.schema([(name, pa.string()) for name in found.column_names])).to_batches()
+    except (pa.ArrowInvalid, UnicodeDecodeError, ValueError):
+        return None
+    if batch.num_rows != len(lines):
+        return None
+    numbers = pa.array([number for number, _ in lines], pa.int64())
+    return _typed(part, batch, numbers, [], lambda bad: [_line(lines[row][1]) for row in bad])
 
 
 def _json_rows(part: Part, lines: list[tuple[int, bytes]]) -> Rows:
@@ -320,7 +356,7 @@ def _json_rows(part: Part, lines: list[tuple[int, bytes]]) -> Rows:
     names = part.table.columns
     for place, (number, line) in enumerate(lines):
         value = _parsed(line)
-        if type(value) is dict:
+        if type(value) is dict and not (_TWICE in value and value[_TWICE] & set(names)):
             places.append(place)
             rows.append(tuple(map(value.get, names)))
         else:

@@ -209,7 +209,7 @@ def test_a_date_far_ahead_is_taken() -> None:
         (b'{"participant_id":"P2","number":1}{"participant_id":"P3","number":1}', "unreadable_row"),
         (b'{"participant_id":"P2","participant_id":"P3","number":1}', "unreadable_row"),
         (b'{"participant_id":"Jos\xe9","number":1}', "unreadable_row"),
-        (b'{"participant_id":"P2","number":' + b"9" * 5_000 + b"}", "unreadable_row"),
+        (b'{"participant_id":"P2","number":' + b"9" * 5_000 + b"}", "wrong_type"),
         (b'{"participant_id":"P2","number":1,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "unreadable_row"),
         (b'{"participant_id":3171010101909901,"number":1}', "wrong_type"),
         (b'{"participant_id":3.17E+15,"number":1}', "wrong_type"),
@@ -232,6 +232,27 @@ def test_a_bad_json_line_is_set_aside_under_its_number_and_those_beside_it_are_r
     good = b'{"participant_id":"P%d","number":"1","more":{"a":[1]}}'
     found = Found(good % 1 + b"\r\n" + line + b"\n" + good % 3, "jsonl")
     assert (found.reasons, sorted(found.rows)) == ({2: reason} if reason else {}, [1, 3])
+
+
+JSON_VALUES: st.SearchStrategy[object] = st.one_of(
+    st.sampled_from(
+        ["P1", "2", "", "9999999999999999999", "2020-08-31T17:00:00Z", "2020-08-31", "x{", "\x00", "\u00e9", "\ud800"]
+    ),
+    st.sampled_from([None, 1, 2, 0, -1, 1.5, 2.0, True, 10**18, 10**20, [], {}, float("nan")]),
+)
+JSON_ROWS = st.dictionaries(st.sampled_from(["participant_id", "number", "completed_at", "more"]), JSON_VALUES)
+
+
+@given(st.lists(JSON_ROWS.map(json.dumps) | st.sampled_from(
+    ["{}{}", "{", "}", '{"number":1,"number":2}', '{"more":1,"more":2}', '{"n\\u0075mber":1,"number":1}', '{"more":' + "9" * 5_000 + "}"]
+), max_size=4))  # fmt: skip
+def test_a_line_is_read_alike_whatever_lines_are_beside_it(lines: list[str]) -> None:
+    together = Found("\n".join(lines).encode(), "jsonl")
+    for number, line in enumerate(lines, 1):
+        alone = Found(line.encode(), "jsonl")
+        beside_a_bad_one = Found(f"{line}\n[]".encode(), "jsonl")
+        assert together.rows.get(number) == alone.rows.get(1) == beside_a_bad_one.rows.get(1)
+        assert together.reasons.get(number) == alone.reasons.get(1) == beside_a_bad_one.reasons.get(1)
 
 
 def test_a_json_line_set_aside_keeps_its_own_text() -> None:
