@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -142,7 +142,20 @@ def _periods(house: House, received: list[Received]) -> list[str]:
         )
 
 
-def _match(house: House, connection: Connection, period: str) -> tuple[Matched, pa.Table, pa.Table]:
+class Found(NamedTuple):
+    """What matching found for one period, and what the record says so far.
+
+    `matches` (matches.v1) is of the period's instructions, `was` their rows as recorded before, in the same order;
+    `refused` (breaks.v1) are moves that the record does not allow.
+    """
+
+    matched: Matched
+    matches: pa.Table
+    refused: pa.Table
+    was: pa.Table
+
+
+def _match(house: House, connection: Connection, period: str) -> Found:
     """Everything sent against everything received, for one period; what the record refuses to move is kept as it is."""
     known = profiles()
     sent = queries.instruction_rows(connection)
@@ -161,10 +174,10 @@ def _match(house: House, connection: Connection, period: str) -> tuple[Matched, 
     banks = dict(zip(files.column("file_name").to_pylist(), files.column("channel").to_pylist(), strict=True))
     recorded = sent.select(["end_to_end_id", "state"])
     matches, refused = hold_moves(matched.matches, recorded, banks, period)
-    ours = pc.equal(sent.column("period"), period)
-    references = sent.filter(ours).column("end_to_end_id").combine_chunks()
-    mine = matches.filter(pc.is_in(matches.column("end_to_end_id"), value_set=references))
-    return matched, mine, refused
+    ours = sent.filter(pc.equal(sent.column("period"), period))
+    mine = matches.filter(pc.is_in(matches["end_to_end_id"], value_set=ours["end_to_end_id"].combine_chunks()))
+    was = ours.take(pc.index_in(mine["end_to_end_id"], ours["end_to_end_id"].combine_chunks()))
+    return Found(matched, mine, refused, was)
 
 
 def _with_deadlines(connection: Connection, files: pa.Table, known: Mapping[str, Profile]) -> pa.Table:
@@ -194,27 +207,15 @@ def _days_after(profile: Profile, day: date) -> date | None:
     return day
 
 
-def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table, pa.Table]) -> None:
+def _record(house: House, connection: Connection, found: Found) -> None:
     """Record the states that the evidence proves: of a file where its instructions share it, else of each that differs.
 
     A file's state only moves on. One of whom the evidence says nothing keeps the state, and the evidence, that the file had.
     """
-    _, matches, _ = found
-    recorded = queries.instruction_rows(connection)
-    was = recorded.take(pc.index_in(matches["end_to_end_id"], recorded["end_to_end_id"].combine_chunks()))
+    matches, was = found.matches, found.was
     standing = queries.file_standing(connection)
     at = to_micros(house.at)
-    shared = {row["file_name"]: row["state"] for row in file_states(matches)[0].to_pylist()}
-    shown = matches.filter(pc.is_valid(matches["evidence"])).group_by(["file_name", "state"], use_threads=False)
-    proof = {
-        (row["file_name"], row["state"]): row["evidence_last"]
-        for row in shown.aggregate([("evidence", "last")]).to_pylist()
-    }
-    moved = [
-        {"file_name": name, "state": state, "evidence": proof[name, state], "at": at}
-        for name, state in sorted(shared.items())
-        if name in standing and standing[name][0] != state in reach(standing[name][0]) and (name, state) in proof
-    ]
+    moved = [{**row, "at": at} for row in _moved_files(matches, standing)]
     now = {name: state for name, (state, _) in standing.items()} | {row["file_name"]: row["state"] for row in moved}
     of_file = matches["file_name"].combine_chunks().dictionary_encode()
     files_now = pa.array([now.get(name, "drafted") for name in of_file.dictionary.to_pylist()], pa.string())
@@ -224,11 +225,8 @@ def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table
         | {"evidence": row["evidence"] or standing[row["file_name"]][1], "at": at}
         for row in matches.filter(differs).to_pylist()
     ]
-    ended = pc.and_(
-        pc.is_in(matches["state"], pa.array(sorted(FINAL_WITHOUT_PAYMENT))),
-        pc.not_equal(was["state"], matches["state"]),
-    )
-    ended = pc.and_(ended, pc.is_valid(matches["evidence"]))
+    is_final = pc.is_in(matches["state"], pa.array(sorted(FINAL_WITHOUT_PAYMENT)))
+    ended = pc.and_(is_final, pc.and_(pc.is_valid(matches["evidence"]), pc.not_equal(was["state"], matches["state"])))
     ends = [
         _pick(before, "participant_id", "benefit", "sequence", "attempt")
         | _pick(row, "code_list", "reason_code", "evidence")
@@ -244,6 +242,17 @@ def _record(house: House, connection: Connection, found: tuple[Matched, pa.Table
         details = {"files": len(moved), "instructions": len(own), "ended": len(ends)}
         subject = matches.column("file_name")[0].as_py()
         chain.append(connection, at=house.at, actor=house.actor, kind="settled", subject=subject, details=details)
+
+
+def _moved_files(matches: pa.Table, standing: Mapping[str, tuple[str, str]]) -> Iterator[dict[str, str]]:
+    """Each file that moves on to the state that most of its instructions share, with the last piece of its evidence."""
+    shown = matches.filter(pc.is_valid(matches["evidence"])).group_by(["file_name", "state"], use_threads=False)
+    last = shown.aggregate([("evidence", "last")]).to_pylist()
+    proof = {(row["file_name"], row["state"]): row["evidence_last"] for row in last}
+    for row in file_states(matches)[0].to_pylist():
+        name, state = row["file_name"], row["state"]
+        if name in standing and standing[name][0] != state in reach(standing[name][0]) and (name, state) in proof:
+            yield {"file_name": name, "state": state, "evidence": proof[name, state]}
 
 
 def _postings(was: pa.Table, matches: pa.Table, standing: Mapping[str, tuple[str, str]]) -> Iterator[journal.Posting]:
@@ -279,13 +288,13 @@ def reconcile(house: House, period: str) -> dict[str, Any]:
     with Gate(house, "reconcile", f"reconcile {period} {house.at.isoformat()}") as gate:
         with house.store.transaction() as connection:
             found = _match(house, connection, period)
-            gate.check("matches.v1", found[1])
+            gate.check("matches.v1", found.matches)
             gate.stop_if_failed()
             _record(house, connection, found)
             proofs = prove(_books(house, connection, period, found))
-            states = dict(sorted(Counter(found[1].column("state").to_pylist()).items()))
+            states = dict(sorted(Counter(found.matches.column("state").to_pylist()).items()))
             breaks = _save_run(house, connection, period, found, proofs, states)
-        gate.check("cycle_outcomes.v1", _rejected_share(found[1]))
+        gate.check("cycle_outcomes.v1", _rejected_share(found.matches))
     failed = proofs.filter(pc.invert(proofs.column("holds"))).to_pylist()
     if failed:
         worst = failed[0]
@@ -313,7 +322,7 @@ def _rejected_share(matches: pa.Table) -> pa.Table:
     return pa.table({"rejected_share_percent": [states["rejected"] * 100 // matches.num_rows]})
 
 
-def _books(house: House, connection: Connection, period: str, found: tuple[Matched, pa.Table, pa.Table]) -> Books:
+def _books(house: House, connection: Connection, period: str, found: Found) -> Books:
     instructions = queries.instruction_rows(connection, period=period)
     batches = queries.whole(connection, "batches")
     return Books(
@@ -324,7 +333,7 @@ def _books(house: House, connection: Connection, period: str, found: tuple[Match
         batches=batches.filter(pc.equal(batches.column("period"), period)),
         files=queries.file_rows(connection, period=period),
         journal=journal.trial_balance(connection, period),
-        matched=found[0],
+        matched=found.matched,
     )
 
 
@@ -332,7 +341,7 @@ def _save_run(
     house: House,
     connection: Connection,
     period: str,
-    found: tuple[Matched, pa.Table, pa.Table],
+    found: Found,
     proofs: pa.Table,
     states: dict[str, int],
 ) -> dict[str, int]:
@@ -340,7 +349,7 @@ def _save_run(
 
     A run that finds what the last one found adds nothing.
     """
-    matched, matches, refused = found
+    matched, matches, refused, _ = found
     differences = pa.concat_tables([matched.breaks, refused]).to_pylist()
     mine = {row["break_id"]: row for row in differences if row["period"] == period}
     kinds = dict(sorted(Counter(row["kind"] for row in mine.values()).items()))
