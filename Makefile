@@ -8,7 +8,7 @@ WORKERS ?= 2
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check lint types arrows fast fix test screenshots lock clean
+.PHONY: help setup demo check lint types arrows fast fix test bench screenshots lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fix: setup ## let ruff repair and format what it can
 test: setup ## the whole suite against real servers; PROFILE=nightly draws many more examples
 	@sh scripts/test-servers.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=$(PROFILE) $(ARGS)
+
+bench: setup ## a monthly cycle on SQLite, measured stage by stage; PEOPLE=1000000 for another size
+	@$(BIN)/python -m benchmarks.cycle --people $(or $(PEOPLE),100000)
 
 screenshots: setup ## the pictures in README, taken from a demonstration that runs for them
 	@$(BIN)/python scripts/screenshots.py

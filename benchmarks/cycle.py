@@ -40,7 +40,9 @@ def measure(stage: str, command: Sequence[str], done: tuple[int, ...] = (0,)) ->
     """Run a command to its end and say what it cost, with what it printed. An exit code not in `done` ends all."""
     begun = time.monotonic()
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output, cwd=ROOT)
+        # Bytecode is kept, as on any machine that is not told otherwise: each stage is a process that imports anew.
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+        process = subprocess.Popen(command, stdout=output, cwd=ROOT, env=environment)
         _, status, used = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
