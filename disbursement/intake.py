@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from disbursement.records import standing
-from disbursement.sources.files import Drop, changed, read_part
+from disbursement.sources.files import Drop, changed, contradicts, read_part
 from disbursement.sources.readers import Part, Rows
 from ledger import chain, landing, store
 from ledger.gate import Gate
@@ -52,6 +52,7 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
         for name in {part.table.short_name for part in drop.parts}:
             counts["quarantined"] += _quarantine_conflicts(house, connection, drop.drop_id, name)
         gate.stop_if_failed()
+        _hold_against_decisions(connection, drop)
         _save_decisions(connection, drop)
         row = {
             "drop_id": drop.drop_id,
@@ -188,6 +189,15 @@ def _quarantine_conflicts(house: House, connection: Connection, drop_id: str, na
 def _as_json(row: dict[str, Any]) -> bytes:
     """A row of a table without personal data, as the quarantine keeps it."""
     return json.dumps({key: value for key, value in row.items() if key not in _LANDING}, default=str).encode()
+
+
+def _hold_against_decisions(connection: Connection, drop: Drop) -> None:
+    """Refuse a drop with more people of a decision than its manifest grants; fewer may still come, in another drop."""
+    for number, count in sorted(landing.people_by_decision(connection, drop.drop_id).items()):
+        if number in drop.decisions and count > drop.decisions[number].get("people", count):
+            raise contradicts(
+                number, f"the manifest grants it to {drop.decisions[number]['people']} people, the files name {count}"
+            )
 
 
 def _save_decisions(connection: Connection, drop: Drop) -> None:

@@ -70,6 +70,13 @@ def set_aside(connection: sa.Connection, rows: Iterable[dict[str, Any]]) -> int:
     return store.insert_new(connection, store.quarantine, list(rows))
 
 
+def people_by_decision(connection: sa.Connection, drop_id: str) -> dict[str, int]:
+    """How many people a drop has brought anew for each SK number."""
+    p = store.source_participants.c
+    query = sa.select(p.sk_number, sa.func.count(sa.distinct(p.participant_id))).where(p.drop_id == drop_id)
+    return {str(number): int(count) for number, count in connection.execute(query.group_by(p.sk_number))}
+
+
 def sealed_accounts(connection: sa.Connection, participants: Sequence[str]) -> pa.Table:
     """Account rows with their seals: participant_id, version, account_mac, owner_name_mac, sealed."""
     a = store.source_accounts.c

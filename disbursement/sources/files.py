@@ -192,23 +192,24 @@ def _hold_against_manifest(drop: Drop, promised: dict[str, Any]) -> None:
         part = there.get(name)
         if part is None:
             if name not in drop.passed_over:
-                raise _contradicts(name, "it is not in the drop")
+                raise contradicts(name, "it is not in the drop")
             continue
         if not isinstance(promise, dict):
-            raise _contradicts(name, "its promise is no object of rows and sha256")
+            raise contradicts(name, "its promise is no object of rows and sha256")
         if str(promise.get("sha256", part.sha256)).lower() != part.sha256:
-            raise _contradicts(name, "its SHA-256 differs")
+            raise contradicts(name, "its SHA-256 differs")
         if "rows" in promise:
             with drop.open(part) as stream:
                 rows = readers.count(part, stream)
             if not _is_count(promise["rows"]) or promise["rows"] != rows:
-                raise _contradicts(name, f"the manifest says {str(promise['rows'])[:20]} rows, the file has {rows}")
+                raise contradicts(name, f"the manifest says {str(promise['rows'])[:20]} rows, the file has {rows}")
     if promised:
         for name in sorted(set(there) - set(promised)):
-            raise _contradicts(name, "the manifest does not name it")
+            raise contradicts(name, "the manifest does not name it")
 
 
-def _contradicts(name: str, why: str) -> InputRejected:
+def contradicts(name: str, why: str) -> InputRejected:
+    """The error for a drop that is not what its manifest says, at a file or a decision."""
     return InputRejected(
         f"The drop contradicts its manifest at {name[:255]}: {why}.",
         "Nothing was taken.",

@@ -140,6 +140,14 @@ def test_after_a_refusal_the_drop_sent_anew_is_taken(salur: Salur, drop: Path) -
     assert salur.ask("intake", "--source", drop)["taken"] == 2
 
 
+def test_a_drop_with_more_people_of_a_decision_than_its_manifest_grants_is_refused(salur: Salur, drop: Path) -> None:
+    number = str(ROWS["participants"][0]["sk_number"])
+    manifest(drop, decisions={number: {"people": 1, "amount_idr": 1}})
+    refused(salur, drop, 10, f"{number}: the manifest grants it to 1 people, the files name 2")
+    manifest(drop, decisions={number: {"people": 3, "amount_idr": 1}})  # the third may come later
+    assert salur.ask("intake", "--source", drop)["taken"] == 2
+
+
 def test_a_file_that_turns_out_damaged_half_way_undoes_what_was_taken_of_the_others(salur: Salur, drop: Path) -> None:
     (drop / "surveys.csv").write_text('participant_id,number\nP1,1\nP2,"1\nP3,1\n')
     refused(salur, drop, 10, "A quote is never closed")
