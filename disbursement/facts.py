@@ -38,7 +38,7 @@ def load(connection: Connection) -> Facts:
     refusing = [(code_list, code) for (code_list, code), what in REMEDY.items() if what == "fix_account"]
     return Facts(
         people=conform(_with_usable_cards(people), "people.v1"),
-        accounts=current_accounts(connection),
+        accounts=current_accounts(highest_versions(connection)),
         trainings=conform(intake.current(connection, "trainings"), "trainings.v1"),
         completions=conform(learning.filter(pc.is_valid(learning.column("participant_id"))), "learning.v1"),
         blocklist=conform(intake.current(connection, "blocklist").drop_columns(["reason", "recorded_at"]), "listed.v1"),
@@ -53,9 +53,9 @@ def _with_usable_cards(people: pa.Table) -> pa.Table:
     return people.set_column(people.column_names.index("kk_mac"), "kk_mac", usable)
 
 
-def current_accounts(connection: Connection) -> pa.Table:
-    """current_accounts.v1: the account version with the highest number of each participant; earlier ones play no part."""
-    return conform(highest_versions(connection).drop_columns(["recorded_at", "owner_name_mac"]), "current_accounts.v1")
+def current_accounts(highest: pa.Table) -> pa.Table:
+    """current_accounts.v1 of `highest_versions`: earlier versions of a participant's account play no part."""
+    return conform(highest.drop_columns(["recorded_at", "owner_name_mac"]), "current_accounts.v1")
 
 
 def highest_versions(connection: Connection) -> pa.Table:

@@ -66,14 +66,15 @@ def make(
         code: execution_date or next_banking_day(profile.calendar, jakarta_date(cut_off))
         for code, profile in known.items()
     }
+    standing = facts.highest_versions(connection)
     drafted = draft(
         decisions,
         queries.attempts(connection),
-        facts.current_accounts(connection),
+        facts.current_accounts(standing),
         execution_dates=days,
         on_hold=queries.held_people(connection),
     )
-    instructions, orders, refused = _clear_orders(house, connection, drafted.instructions, known)
+    instructions, orders, refused = _clear_orders(house, connection, drafted.instructions, standing, known)
     gate.check("instructions.v1", instructions)
     gate.check("orders.v1", orders)
     gate.stop_if_failed()
@@ -92,13 +93,13 @@ def make(
 
 
 def _clear_orders(
-    house: House, connection: Connection, instructions: pa.Table, known: Mapping[str, Profile]
+    house: House, connection: Connection, instructions: pa.Table, standing: pa.Table, known: Mapping[str, Profile]
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """The instructions that can be written, their orders (orders.v1), and the others (left_out.v1)."""
     if not instructions.num_rows:
         return instructions, empty("orders.v1"), empty("left_out.v1")
     people = instructions.column("participant_id").to_pylist()
-    accounts, names = _unsealed(house, connection, people)
+    accounts, names = _unsealed(house, connection, people, standing)
     table = pa.table(
         {
             "end_to_end_id": instructions.column("end_to_end_id"),
@@ -128,19 +129,23 @@ def _of(instructions: pa.Table, references: pa.Array) -> pa.Table:
     return instructions.filter(pc.is_in(instructions.column("end_to_end_id"), value_set=references))
 
 
-def _unsealed(house: House, connection: Connection, people: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Account number and owner's name (else the participant's) of each person, of the account row that stands."""
-    standing = {row["participant_id"]: row for row in facts.highest_versions(connection).to_pylist()}
+def _unsealed(
+    house: House, connection: Connection, people: list[str], standing: pa.Table
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Account number and owner's name (else the participant's) of each person, of the account row in `standing`."""
+    now = standing.select(["participant_id", "version", "account_mac", "owner_name_mac"])
+    sealed_rows = landing.sealed_accounts(connection, people)
+    rows = sealed_rows.join(now, ["participant_id", "version"], join_type="inner", right_suffix="_now")
+    is_account = pc.fill_null(pc.equal(rows["account_mac"], rows["account_mac_now"]), False).to_pylist()
+    is_name = pc.fill_null(pc.equal(rows["owner_name_mac"], rows["owner_name_mac_now"]), False).to_pylist()
     accounts: dict[str, str] = {}
     names: dict[str, str] = {}
-    for row in landing.sealed_accounts(connection, people).to_pylist():
-        who, stands = row["participant_id"], standing[row["participant_id"]]
-        if row["version"] != stands["version"]:
-            continue
-        clear = json.loads(house.keys.unseal(who, row["sealed"]))
-        if clear["account_number"] and row["account_mac"] == stands["account_mac"]:
+    owners, seals = rows["participant_id"].to_pylist(), rows["sealed"].to_pylist()
+    for who, sealed, has_account, has_name in zip(owners, seals, is_account, is_name, strict=True):
+        clear = json.loads(house.keys.unseal(who, sealed))
+        if has_account and clear["account_number"]:
             accounts[who] = clear["account_number"]
-        if clear["owner_name"] and row["owner_name_mac"] == stands["owner_name_mac"]:
+        if has_name and clear["owner_name"]:
             names[who] = clear["owner_name"]
     nameless = [who for who in people if who not in names]
     for row in landing.sealed_participants(connection, nameless).to_pylist():
