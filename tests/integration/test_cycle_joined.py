@@ -8,48 +8,42 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
 from lxml import etree
 
 from disbursement import steps as paying
-from ledger import journal, queries, store
+from ledger import queries, store
 from ledger.house import House
 from reconciliation import steps as proving
 from schemas.errors import InputRejected, PersonNeeded, ProofFailed, SalurError, TryLater
-from simulator.bank import Answer, SimulatedBank
+from simulator.bank import SimulatedBank
 from simulator.descriptions import describe_bank
 from simulator.faults import parse_faults
+from tests.lib.joined import (
+    AT,
+    BANK,
+    COUNT,
+    LATER,
+    PERIOD,
+    TRANCHE,
+    Sent,
+    batch_of,
+    instructed,
+    opened,
+    release,
+    sent_to,
+    unproved,
+)
 from tests.lib.payment_files import payment_file, pays
-from tests.lib.small_drop import people, write_drop
 from tests.lib.small_home import begun, dump, events, file_states, instruction_states
-from treasury.house import init_house, open_house
-
-PERIOD = "2020-06"
-AT = datetime(2020, 7, 1, 2, 0, tzinfo=UTC)
-LATER = AT + timedelta(days=6)
-COUNT = 8
-TRANCHE = 600_000
-BANK = "bca"
 
 
 @pytest.fixture(scope="module")
 def instructed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which a batch of eight to one bank is drafted."""
-    root = tmp_path_factory.mktemp("instructed")
-    init_house(root / "home", AT)
-    house = opened(root / "home")
-    paying.intake(house, str(write_drop(root / "drop", people(COUNT, [BANK]))))
-    paying.entitle(house, PERIOD)
-    paying.instruct(house, PERIOD, "siti")
-    house.store.engine.dispose()
-    return root
-
-
-def opened(home: Path, at: datetime = AT) -> House:
-    return open_house(home, at, "siti", lambda _message: None)
+    return instructed(tmp_path_factory.mktemp("instructed"))
 
 
 @pytest.fixture
@@ -57,52 +51,6 @@ def home(instructed_once: Path, tmp_path: Path) -> Path:
     """The instructed home, copied."""
     shutil.copytree(instructed_once, tmp_path, dirs_exist_ok=True)
     return tmp_path / "home"
-
-
-def batch_of(house: House) -> dict[str, Any]:
-    (row,) = (row for row in queries.batches(house.store) if row["state"] != "withdrawn")
-    return row
-
-
-def release(house: House) -> dict[str, Any]:
-    batch = batch_of(house)
-    return paying.release(house, batch["batch"], "budi", batch["digest"], "cli")
-
-
-class Sent(NamedTuple):
-    """A home whose batch was carried to a bank, at a later instant, and what the bank takes and says."""
-
-    house: House
-    bank: SimulatedBank
-    file_name: str
-    data: bytes
-
-    def answers(self) -> list[Answer]:
-        return self.bank.take(self.file_name, self.data)
-
-    def receive(self, answers: list[Answer], bank: str = BANK) -> list[str]:
-        """Take answers as if carried by hand; the state of each."""
-        folder = self.house.path.parent / "answers"
-        folder.mkdir(exist_ok=True)
-        states = []
-        for name, data in answers:
-            (folder / name).write_bytes(data)
-            states += [file["state"] for file in proving.receive(self.house, folder / name, bank)["files"]]
-        return states
-
-    def tally(self) -> dict[str, int]:
-        return dict(Counter(instruction_states(self.house).values()))
-
-
-def sent_to(home: Path, fault: str = "none", rejects: int = 0) -> Sent:
-    """Release, carry, and hand to a bank with these faults that rejects so many of a million."""
-    house = opened(home)
-    release(house)
-    (file,) = paying.submit(house, None, home.parent / "out")["files"]
-    description = replace(describe_bank(BANK), rejects_per_million=rejects)
-    bank = SimulatedBank(description, seed=1, faults=parse_faults(fault))
-    data = (home.parent / "out" / file["file_name"]).read_bytes()
-    return Sent(opened(home, LATER), bank, file["file_name"], data)
 
 
 def code_of(act: Callable[[], object]) -> int:
@@ -118,11 +66,6 @@ def breaks(house: House, state: str = "open") -> list[tuple[str, str | None, str
     with house.store.reading() as connection:
         rows = queries.breaks_in_force(connection).to_pylist()
     return sorted((row["kind"], row["expected"], row["found"]) for row in rows if row["state"] == state)
-
-
-def unproved(house: House) -> list[str]:
-    with house.store.reading() as connection:
-        return [row["stage"] for row in queries.proofs_in_force(connection, PERIOD).to_pylist() if not row["holds"]]
 
 
 def attempts(house: House) -> list[tuple[int, int | None, str]]:
@@ -202,68 +145,6 @@ class TestTwice:
     def test_reject(self, home: Path) -> None:
         batch = batch_of(opened(home))["batch"]
         self.same(opened(home), lambda: paying.reject(opened(home), batch, "budi", "uji"))
-
-
-class TestMoney:
-    """The journal follows what banks say, each movement with its evidence, and money that comes back is a row of its own."""
-
-    def routes(self, house: House) -> dict[tuple[str, str], int]:
-        """How many instructions' money took each way, from account to account."""
-        with house.store.reading() as connection:
-            rows = journal.rows(connection, PERIOD).to_pylist()
-        assert {row["amount_idr"] for row in rows} == {row["transaction_count"] * TRANCHE for row in rows}
-        ways: Counter[tuple[str, str]] = Counter()
-        for row in rows:
-            ways[row["credit"], row["debit"]] += row["transaction_count"]
-        return dict(ways)
-
-    def test_a_file_leaves_the_cash_and_what_the_bank_rejects_is_back_in_it(self, home: Path) -> None:
-        sent = sent_to(home, rejects=400_000)
-        assert self.routes(sent.house) == {("cash", "in_transit"): COUNT}
-        sent.receive(sent.answers() + sent.bank.close_day())
-        tally = sent.tally()
-        assert self.routes(sent.house) == {
-            ("cash", "in_transit"): COUNT,
-            ("in_transit", "debited"): tally["debited"],
-            ("in_transit", "cash"): tally["rejected"],
-        }
-
-    def test_a_return_leaves_the_account_that_it_had_reached(self, home: Path) -> None:
-        sent = sent_to(home, "returned_after_credit")
-        sent.receive(sent.answers())
-        before = self.routes(sent.house)
-        sent.receive(sent.bank.close_day())
-        assert sent.tally() == {"debited": COUNT - 1, "returned": 1}
-        after = self.routes(sent.house)
-        assert {way: after[way] - before.get(way, 0) for way in after if after[way] != before.get(way)} == {
-            ("debited", "cash"): 1
-        }
-
-    def test_what_moves_on_an_answer_is_proved_by_its_bytes(self, home: Path) -> None:
-        sent = sent_to(home, rejects=400_000)
-        sent.receive(sent.answers())
-        with sent.house.store.reading() as connection:
-            taken = set(queries.inbound(connection)["sha256"].to_pylist())
-            rows = journal.rows(connection, PERIOD).to_pylist()
-        assert {row["evidence"] in taken for row in rows if row["credit"] != "cash"} == {True}
-
-    def test_what_is_instructed_anew_leaves_the_cash_once(self, home: Path) -> None:
-        house = opened(home)
-        paying.reject(house, batch_of(house)["batch"], "budi", "uji")
-        paying.instruct(house, PERIOD, "siti")
-        assert self.routes(house) == {}
-        sent_to(home)
-        assert self.routes(house) == {("cash", "in_transit"): COUNT}
-
-    def test_money_posted_past_the_record_is_said_by_how_much(self, home: Path) -> None:
-        sent = sent_to(home)
-        sent.receive(sent.answers())
-        with sent.house.store.transaction() as connection:
-            stray = journal.Posting("credited", "cash", TRANCHE, sent.file_name, "e", 1, BANK, PERIOD)
-            journal.post(connection, [stray], LATER)
-        with pytest.raises(ProofFailed, match="journal of 2020-06 credited"):
-            proving.reconcile(sent.house, PERIOD)
-        assert unproved(sent.house) == ["journal"]
 
 
 class TestBanks:
