@@ -41,11 +41,23 @@ def read_column(name: str, column: pa.Array) -> Read:
         return pa.nulls(len(column), kind), pa.nulls(len(column), TEXT)
     if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
         column = column.cast(TEXT)
+    if column.type == TEXT and not _is_utf8(
+        column
+    ):  # a writer's mistake: such bytes are no text, whatever the type says
+        column = column.view(pa.binary())
     if pa.types.is_binary(column.type):
         column, broken = _decode(column)
         values, reasons = _READERS[kind](name, column)
         return values, pc.coalesce(broken, reasons)
     return _READERS[kind](name, column)
+
+
+def _is_utf8(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _decode(column: pa.Array) -> Read:

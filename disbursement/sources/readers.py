@@ -88,7 +88,7 @@ def count(part: Part, stream: BinaryIO) -> int:
 def check_header(part: Part, stream: BinaryIO) -> None:
     """Refuse a part whose header cannot be that of its table, before any row is read."""
     if part.format == "parquet":
-        _check_names(part, _parquet(part, stream).schema_arrow.names)
+        _check_names(part, _parquet_names(part, _parquet(part, stream)))
     elif part.format == "csv":
         _csv_names(part, stream)
     elif stream.read(2) in _OTHER_ENCODINGS:
@@ -120,13 +120,20 @@ def _check_names(part: Part, names: list[str]) -> None:
 def _parquet(part: Part, stream: BinaryIO) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(stream)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise unreadable(part, "It is no whole Parquet file.") from None
+
+
+def _parquet_names(part: Part, source: pq.ParquetFile) -> list[str]:
+    try:
+        return list(source.schema_arrow.names)
+    except (pa.ArrowException, UnicodeDecodeError):
+        raise unreadable(part, "Its bytes are damaged.") from None
 
 
 def _read_parquet(part: Part, stream: BinaryIO) -> Iterator[Rows]:
     source = _parquet(part, stream)
-    names = source.schema_arrow.names
+    names = _parquet_names(part, source)
     _check_names(part, names)
     first = 1
     try:
@@ -136,6 +143,8 @@ def _read_parquet(part: Part, stream: BinaryIO) -> Iterator[Rows]:
             first += batch.num_rows
     except OSError:
         raise unreadable(part, "Its bytes are damaged.") from None
+    if first - 1 != source.metadata.num_rows:
+        raise unreadable(part, "It holds another number of rows than it says.")
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------

@@ -282,6 +282,12 @@ def test_text_of_every_arrow_kind_is_text(kind: pa.DataType) -> None:
     assert Found(parquet(participant_id=texts, number=[1]), "parquet").rows[1]["participant_id"] == "P1"
 
 
+def test_text_that_is_no_utf8_whatever_its_type_says_is_set_aside_alone() -> None:
+    texts = pa.array([b"P1", b"Jos\xe9"]).view(pa.string())
+    found = Found(parquet(participant_id=texts, number=[1, 2]), "parquet")
+    assert (list(found.rows), found.reasons) == ([1], {2: "wrong_type"})
+
+
 @pytest.mark.parametrize(
     "values",
     [[3171010101909901], [3.171010101909901e15], [Decimal(3171010101909901)], [["P1"]], [{"a": "P1"}], [True]],
@@ -340,6 +346,7 @@ WHOLE_FILE = parquet(participant_id=[f"P{n}" for n in range(1000)], number=list(
         (WHOLE_FILE[:-20], "no whole Parquet file"),
         (WHOLE_FILE[: len(WHOLE_FILE) // 2], "no whole Parquet file"),
         (WHOLE_FILE[:60] + b"\xff" * 140 + WHOLE_FILE[200:], "bytes are damaged"),
+        (WHOLE_FILE.replace(b"number", b"numb\xe9r"), "no whole Parquet file"),
         (parquet(participant_id=["P1"]), "lacks the column number"),
     ],
 )
