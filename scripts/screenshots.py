@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def follow(page: Page, line: str, seen: dict[str, str]) -> None:
 def after(page: Page, seen: dict[str, str]) -> None:
     """What is worth a look once the month is reconciled."""
     take(page, f"{seen['url']}/dags", "dags")
-    take(page, f"{seen['url']}/dags/disburse", "disburse")
+    take(page, f"{seen['url']}/dags/disburse", "dag-disburse", ("Show Graph", "Expand all task groups"))
     found = sorted(Path(seen["report"]).rglob("*.html")) if Path(seen["report"]).is_dir() else [Path(seen["report"])]
     take(page, found[0].resolve().as_uri(), "report")
 
@@ -88,10 +88,13 @@ def log_in(page: Page, url: str, password: str) -> None:
     page.context.add_cookies([{"name": "_token", "value": answer.json()["access_token"], "url": url}])
 
 
-def take(page: Page, address: str, name: str) -> None:
-    """One picture of one page."""
+def take(page: Page, address: str, name: str, press: Sequence[str] = ()) -> None:
+    """One picture of one page, after pressing the buttons whose names begin so."""
     page.goto(address, wait_until="load")
     page.wait_for_timeout(SETTLE_MS)
+    for button in press:
+        page.get_by_role("button", name=re.compile(f"^{button}")).first.click()
+        page.wait_for_timeout(SETTLE_MS)
     page.screenshot(path=IMAGES / f"{name}.png")
     sys.stdout.write(f"docs/images/{name}.png\n")
 

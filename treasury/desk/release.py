@@ -76,6 +76,7 @@ class ReleaseOperator(ApprovalOperator):
         # A person may take as long as it takes. And when Airflow loses the task while it takes an answer in, as it can
         # if the answer comes in the very second of the question, the question is to be there again at once.
         limits = {"execution_timeout": None, "retry_delay": timedelta(seconds=10)}
+        kwargs.setdefault("map_index_template", "{{ task.batch }}")
         super().__init__(subject="", **{**kwargs, **limits})
         self.batch = batch
 
