@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from banks.formats import UnreadableFile, camt053, pain002
+from banks.formats import OtherMessage, UnreadableFile, camt053, pain002
 from banks.formats.reader import sniff
 from schemas.errors import SalurError
 from schemas.tables import empty
@@ -113,6 +113,8 @@ def _read(data: bytes, bank: str, name: str, key: str, kind: str) -> Received:
             statements=read.statements,
             entries=read.entries,
         )
+    except OtherMessage as error:
+        return quarantined(f"It is a {error.found}; taken are status reports (pain.002) and statements (camt.053).")
     except UnreadableFile as error:
         return quarantined(error.why)
     except _READER_FAILURES as error:

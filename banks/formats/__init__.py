@@ -12,6 +12,14 @@ class UnreadableFile(InputRejected):
         super().__init__("The file cannot be read.", why, "Ask the bank to send it again; the bytes received are kept.")
 
 
+class OtherMessage(UnreadableFile):
+    """A whole message, and another one than was looked for. `found` is its name (`camt.054.001.04`)."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(f"It is a {found}; expected is {expected}.")
+        self.found = found
+
+
 class UnwritableOrders(CheckFailed):
     """Orders that no bank file may be written from."""
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from xml2arrow import XmlToArrowParser
 from xml2arrow.exceptions import Xml2ArrowError
 
-from banks.formats import UnreadableFile
+from banks.formats import OtherMessage, UnreadableFile
 
 BYTES_MAX = 1 << 30
 """A gigabyte: about 1.5 million statement entries. Nothing honest is larger, and memory is finite."""
@@ -108,7 +108,7 @@ def parse(data: bytes, layout: Layout) -> Message:
     text = _as_utf8(data)
     kind, version = _identify(text)
     if kind != layout.message or not layout.version_min <= version <= layout.version_max:
-        raise UnreadableFile(f"It is a {kind}.001.{version:02d}; expected is {layout.message}, {_versions(layout)}.")
+        raise OtherMessage(f"{kind}.001.{version:02d}", f"{layout.message}, {_versions(layout)}")
     _check_well_formed(text)
     try:
         batches = _parser(layout.mapping).parse(text)
