@@ -7,7 +7,7 @@ yang dikerjakan di sini, dan bank yang diam terlalu lama menimbulkan peringatan.
 
 ---
 **Waiting for the banks.** After each submission: waits until every bank has answered all files of that month. Nothing is done
-here; a bank that stays silent for too long raises an alert.
+here, and a bank that stays silent for too long raises an alert.
 
 - When the alert comes: look at `collect`, then call the bank. **Do not send again**: the bank may well have the file.
 - An answer that came another way: `salur receive FILE --bank CODE`; the waiting ends by itself.
