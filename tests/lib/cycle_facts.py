@@ -214,6 +214,12 @@ def _evidence() -> dict[str, list[dict[str, Any]]]:
     )  # fmt: skip
     return {
         "batches": batches, "consents": consents, "files": files, "inbound": inbound, "balances": balances,
+        **_inputs_and_checks(),
+    }  # fmt: skip
+
+
+def _inputs_and_checks() -> dict[str, list[dict[str, Any]]]:
+    return {
         "acts": [{"kind": "hold", "subject": "P000123", "person": "budi", "reason": HOSTILE, "at": AT - timedelta(days=9)}],
         "drops": [
             {"drop_id": _sha("drop"), "source": f"drops/{HOSTILE}", "taken_at": AT - timedelta(days=11), "row_count": 61_204}
