@@ -24,7 +24,7 @@ from banks.profiles import Profile, profiles
 from disbursement.release import PURPOSE, batch_digest, same_person
 from ledger import chain, consent, journal, queries, store
 from ledger.house import House
-from ledger.instants import jakarta_date, to_micros
+from ledger.instants import to_micros
 from ledger.keyring import sha256_hex
 from ledger.lock import alone
 from ledger.store import Connection
@@ -223,11 +223,11 @@ def _permit(house: House, connection: Connection, task: Task) -> None:
         )
     _check_brake(connection)
     last_day = task.batch["last_payment_date"]
-    if last_day and jakarta_date(house.at) > last_day:
+    if last_day and task.batch["execution_date"] > last_day:
         raise PersonNeeded(
-            f"The last payment date of batch {task.batch['batch']} is over.",
-            "It was not sent in time.",
-            "Run `salur entitle`, which withdraws it.",
+            f"Batch {task.batch['batch']} is to be executed after its last payment date.",
+            "The bank would pay too late.",
+            "Run `salur reject`, then `salur instruct` with an earlier --execution-date.",
         )
     held = queries.held_people(connection) & queries.participants_of(connection, task.name)
     if held:

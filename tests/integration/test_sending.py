@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from schemas.errors import EvidenceDamaged, InputRejected, PersonNeeded, SalurEr
 from tests.lib.ports import free_port
 from tests.lib.small_home import (
     AT,
+    EXECUTION,
     begun,
     bytes_of,
     digest_of,
@@ -134,10 +135,11 @@ class TestNothingIsSent:
         self.check(later, sftp_server, PersonNeeded)
         assert len(steps.submit(replace(online, at=later.at - timedelta(microseconds=1)))["files"]) == 1
 
-    def test_when_the_last_payment_date_is_over(self, online: House, sftp_server: SshServer) -> None:
-        released(online, last_day=date(2020, 12, 1))
-        self.check(replace(online, at=AT + timedelta(days=1)), sftp_server, PersonNeeded)
-        assert len(steps.submit(online)["files"]) == 1
+    def test_when_it_would_be_executed_after_the_last_payment_date(
+        self, online: House, sftp_server: SshServer
+    ) -> None:
+        released(online, last_day=EXECUTION - timedelta(days=1))
+        self.check(online, sftp_server, PersonNeeded)
 
     def test_when_another_process_is_sending_to_the_bank(self, online: House, sftp_server: SshServer) -> None:
         released(online)
@@ -158,6 +160,14 @@ class TestNothingIsSent:
         assert code_of(lambda: steps.submit(online)) == PersonNeeded.exit_code
         assert there(sftp_server) == {"B1-1.xml": b"another"}
         assert steps.reject(online, "B1", "budi", "nama terpakai")["state"] == "withdrawn"
+
+
+def test_the_last_payment_date_is_held_against_the_execution_date_and_not_the_clock(
+    house: House, tmp_path: Path
+) -> None:
+    late = replace(house, at=AT + timedelta(days=2_000))
+    released(late, last_day=EXECUTION)
+    assert len(steps.submit(late, None, tmp_path / "usb")["files"]) == 1
 
 
 def test_a_person_on_hold_keeps_the_own_file_alone(online: House, sftp_server: SshServer) -> None:
