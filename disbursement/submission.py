@@ -191,15 +191,35 @@ def _to_bank(house: House, task: Task, line: BankConnection) -> None:
 
 
 def _by_hand(house: House, task: Task, folder: Path) -> None:
-    """Write the file to be carried by hand; one that was begun another way is not written here as well."""
+    """Write the file to be carried by hand, once; one that was begun another way is not written here as well.
+
+    It lies whole under a hidden name before the intent is stored, and gets its own name after that. So of an unknown
+    file that is under neither name a carrier may have taken it, and one that is still hidden has not left.
+    """
     data, way = house.archive.get(task.file["sha256"]), f"hand {folder.resolve()}"
-    is_there = _is_written(folder, task.name, data)
+    proof = f"file sha256 {sha256_hex(data)}"
+    is_there = _is_there(folder / task.name, data)
     if task.is_unknown:
         _check_same_way(house, task, way)
-    if not (task.is_unknown and is_there):
+        if is_there:
+            _confirm(house, task, proof)
+            return
+        if not _is_there(_hidden(folder, task.name), data):
+            raise PersonNeeded(
+                f"{task.name} is unknown and is not in {folder}.",
+                "Its writing broke off at the end, and somebody may have carried it away.",
+                "Look whether the bank has it. It is not written again before there is evidence.",
+            )
         _intend(house, task, way)
-        _write_once(folder, task.name, data)
-    _confirm(house, task, f"file sha256 {sha256_hex((folder / task.name).read_bytes())}")
+    else:
+        _write(_hidden(folder, task.name), data)
+        try:
+            _intend(house, task, way)
+        except SalurError:
+            _hidden(folder, task.name).unlink(missing_ok=True)
+            raise
+    _name(folder, task.name)
+    _confirm(house, task, proof)
 
 
 def _check_same_way(house: House, task: Task, way: str) -> None:
@@ -275,28 +295,45 @@ def _record(house: House, connection: Connection, task: Task, kind: str, state: 
     record_state(connection, task.name, state, event, house.at)
 
 
-def _is_written(folder: Path, name: str, data: bytes) -> bool:
-    """Whether the file is there already; one of that name with other content is left alone and refused."""
-    target = folder / name
+def _hidden(folder: Path, name: str) -> Path:
+    return folder / f".{name}.part"
+
+
+def _is_there(target: Path, data: bytes) -> bool:
+    """Whether a file is there already; one of that name with other content is left alone and refused."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         found = target.read_bytes() if target.exists() else None
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _unwritable(target.parent, error) from None
     if found is not None and found != data:
         raise InputRejected(f"{target} is there with other content.", "", "Give another folder.")
     return found is not None
 
 
-def _write_once(folder: Path, name: str, data: bytes) -> None:
-    """Write a file under a temporary name, and give it its own when it is whole."""
-    partial = folder / f".{name}.part"
+def _write(target: Path, data: bytes) -> None:
     try:
-        with partial.open("wb") as stream:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        partial.rename(folder / name)
+    except OSError as error:
+        raise _unwritable(target.parent, error) from None
+
+
+def _name(folder: Path, name: str) -> None:
+    """Give a hidden file its own name, for good.
+
+    By one rename, so that it is never under both names: a hard link would be, and a carrier's stick has none. Nobody
+    else of ours writes here (`alone`), and that the name is free has been looked at.
+    """
+    try:
+        _hidden(folder, name).rename(folder / name)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise _unwritable(folder, error) from None
 

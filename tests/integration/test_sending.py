@@ -135,9 +135,7 @@ class TestNothingIsSent:
         self.check(later, sftp_server, PersonNeeded)
         assert len(steps.submit(replace(online, at=later.at - timedelta(microseconds=1)))["files"]) == 1
 
-    def test_when_it_would_be_executed_after_the_last_payment_date(
-        self, online: House, sftp_server: SshServer
-    ) -> None:
+    def test_when_it_would_be_executed_after_the_last_payment_date(self, online: House, sftp_server: SshServer) -> None:
         released(online, last_day=EXECUTION - timedelta(days=1))
         self.check(online, sftp_server, PersonNeeded)
 
@@ -253,7 +251,7 @@ class TestUnknown:
         released(online)
         begun(online, "B1-1.xml", "bni")
         assert code_of(lambda: steps.submit(online, None, tmp_path / "usb")) == PersonNeeded.exit_code
-        assert not list((tmp_path / "usb").iterdir())
+        assert not (tmp_path / "usb").exists()
         released(online, "B2")
         begun(online, "B2-1.xml", f"hand {tmp_path / 'usb'}")
         assert code_of(lambda: steps.submit(online, None, tmp_path / "other")) == PersonNeeded.exit_code
@@ -261,11 +259,31 @@ class TestUnknown:
         assert "B2-1.xml" not in there(sftp_server)
         assert file_states(online)["B2-1.xml"] == "unknown"
 
-    def test_one_begun_by_hand_is_finished_in_the_same_folder(self, house: House, tmp_path: Path) -> None:
-        released(house)
-        begun(house, "B1-1.xml", f"hand {tmp_path / 'usb'}")
+    @pytest.mark.parametrize("name", [".B1-1.xml.part", "B1-1.xml"])
+    def test_one_begun_by_hand_is_finished_in_the_same_folder(self, house: House, tmp_path: Path, name: str) -> None:
+        data = self.broken_off(house, tmp_path / "usb")
+        (tmp_path / "usb" / name).write_bytes(data)
         assert len(steps.submit(house, None, tmp_path / "usb")["files"]) == 1
-        assert (tmp_path / "usb" / "B1-1.xml").read_bytes() == bytes_of(house, "B1-1.xml")
+        assert {path.name: path.read_bytes() for path in (tmp_path / "usb").iterdir()} == {"B1-1.xml": data}
+
+    def test_one_that_a_carrier_may_have_taken_is_not_written_again(self, house: House, tmp_path: Path) -> None:
+        self.broken_off(house, tmp_path / "usb")
+        assert code_of(lambda: steps.submit(house, None, tmp_path / "usb")) == PersonNeeded.exit_code
+        assert (list((tmp_path / "usb").iterdir()), file_states(house)) == ([], {"B1-1.xml": "unknown"})
+
+    def test_one_that_is_still_hidden_needs_consent_to_leave_and_stays(self, house: House, tmp_path: Path) -> None:
+        (tmp_path / "usb" / ".B1-1.xml.part").write_bytes(self.broken_off(house, tmp_path / "usb"))
+        later = replace(house, at=AT + timedelta(days=30))
+        assert code_of(lambda: steps.submit(later, None, tmp_path / "usb")) == PersonNeeded.exit_code
+        assert [path.name for path in (tmp_path / "usb").iterdir()] == [".B1-1.xml.part"]
+        assert len(steps.submit(house, None, tmp_path / "usb")["files"]) == 1
+
+    def broken_off(self, house: House, folder: Path) -> bytes:
+        """A file whose intent to be written into this folder is stored; its bytes."""
+        released(house)
+        folder.mkdir()
+        begun(house, "B1-1.xml", f"hand {folder}")
+        return bytes_of(house, "B1-1.xml")
 
 
 def test_a_line_that_breaks_in_the_middle_leaves_the_file_unknown_and_the_next_run_finishes(
@@ -363,6 +381,12 @@ class TestByHand:
         steps.submit(online, None, tmp_path / "usb")
         assert steps.submit(online) == {"files": []}
         assert there(sftp_server) == {}
+
+    def test_what_may_not_leave_leaves_nothing_in_the_folder(self, house: House, tmp_path: Path) -> None:
+        released(house)
+        late = replace(house, at=AT + timedelta(days=30))
+        assert code_of(lambda: steps.submit(late, None, tmp_path / "usb")) == PersonNeeded.exit_code
+        assert (list((tmp_path / "usb").iterdir()), file_states(house)) == ([], {"B1-1.xml": "released"})
 
     def test_another_file_of_that_name_is_left_alone(self, house: House, tmp_path: Path) -> None:
         released(house)

@@ -13,7 +13,7 @@ from disbursement import steps
 from ledger import journal, store
 from ledger.house import House
 from schemas.codes import ACCOUNT_OF, ACCOUNTS, FINAL_WITHOUT_PAYMENT, INSTRUCTION_STATES, MOVES
-from tests.lib.small_home import AT, PERIOD, TRANCHE, begun, drafted, released, small_home
+from tests.lib.small_home import AT, PERIOD, TRANCHE, begun, bytes_of, drafted, released, small_home
 
 
 @pytest.fixture
@@ -144,6 +144,8 @@ class TestSteps:
     ) -> None:
         released(house)
         begun(house, "B1-1.xml", f"hand {(tmp_path / 'out').resolve()}")
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "B1-1.xml").write_bytes(bytes_of(house, "B1-1.xml"))
         expected = [("B1-1.xml", "cash", "in_transit", 3 * TRANCHE, 3)]
         assert postings(house) == expected
         steps.submit(house, None, tmp_path / "out")
