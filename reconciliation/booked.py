@@ -233,7 +233,10 @@ class _Reader:
             elif chosen:
                 self._break_group("duplicate", group, amounts[index], "debited once", f"again {amounts[index]}", True)
             else:
-                self._break_group("amount_differs", group, amounts[index], control_sum, amounts[index], len(groups) > 1)
+                self._break_group(
+                    "amount_differs", group, amounts[index], control_sum, amounts[index], len(groups) > 1,
+                    abs(control_sum - amounts[index]),
+                )  # fmt: skip
         self.in_dispute[file] = not chosen
         if chosen:
             row = int(groups[chosen[0]][0])
@@ -330,8 +333,18 @@ class _Reader:
         detail = self._cell("detail_number", row)
         return f"{self._cell('statement_id', row)}/{self._cell('entry_number', row)}" + (f"/{detail}" if detail else "")
 
-    def _note(self, kind: str, row: int, expected: object, found: object, subject: str, file: int | None) -> None:
-        """A break about a row that has its place already."""
+    def _note(
+        self,
+        kind: str,
+        row: int,
+        expected: object,
+        found: object,
+        subject: str,
+        file: int | None,
+        at_stake_idr: int | None = None,
+    ) -> None:
+        """A break about a row that has its place already; what is at stake is the row's own amount, unless told."""
+        counted_idr = int(self.counted[row]) if self.amount[row] >= 0 else None
         position = int(self.position[row])
         self.findings.within(self.periods.get(int(self.statement[row]))).add(
             kind,
@@ -340,7 +353,7 @@ class _Reader:
             found,
             end_to_end_id=self._cell_of(self.reference, row) if position >= 0 or file is None else None,
             file_name=None if file is None else self.ours.files[file].name,
-            amount_idr=int(self.counted[row]) if self.amount[row] >= 0 else None,
+            amount_idr=counted_idr if at_stake_idr is None else at_stake_idr,
             subject=subject,
         )
 
@@ -355,15 +368,21 @@ class _Reader:
         self.place[row] = PLACES.index("break")
 
     def _break_group(
-        self, kind: str, group: Numbers, amount: int, expected: object, found: object, several: bool
+        self,
+        kind: str,
+        group: Numbers,
+        amount: int,
+        expected: object,
+        found: object,
+        several: bool,
+        at_stake_idr: int | None = None,
     ) -> None:
         """A break about an entry for a file. `several`: its place in the statement must tell it from others."""
         self._place_group(group, amount, "break")
         row = int(group[0])
         side = "debit" if self.is_debit[row] else "credit"
-        self._note(
-            kind, row, expected, found, f"{side} {self._entry_name(row)}" if several else side, int(self.file[row])
-        )
+        subject = f"{side} {self._entry_name(row)}" if several else side
+        self._note(kind, row, expected, found, subject, int(self.file[row]), at_stake_idr)
 
     def result(self) -> Booked:
         """What was read, with the difference between an entry and its details as rows of their own."""

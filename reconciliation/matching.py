@@ -239,7 +239,8 @@ def hold_moves(
 
     `recorded`: (end_to_end_id, state) as the ledger has it, also of only some instructions; `banks`: bank by file name.
     A final state without payment (rejected, never arrived, ...) may have freed the entitlement already, so nothing moves
-    it. Returns matches.v1 with the recorded state where the move is not allowed, and breaks.v1.
+    it. Returns matches.v1 with the recorded state where the move is not allowed and nothing of the refused claim beside
+    it, and breaks.v1.
     """
     place = pc.index_in(matches["end_to_end_id"], recorded["end_to_end_id"].combine_chunks())
     before = recorded["state"].take(place)
@@ -257,10 +258,18 @@ def hold_moves(
             "contradiction", banks[row["file_name"]], old, row["state"], end_to_end_id=row["end_to_end_id"],
             file_name=row["file_name"], amount_idr=row["amount_idr"], subject="recorded",
         )  # fmt: skip
-    held = pc.if_else(wrong, before, matches["state"])
-    index = matches.schema.get_field_index("state")
-    kept = matches.set_column(index, TABLES["matches.v1"].schema.field("state"), held)
+    silent = {"state": before, "match_rule": pa.scalar("none")} | dict.fromkeys(
+        _OF_A_CLAIM, pa.scalar(None, pa.string())
+    )
+    kept = matches
+    for name, value in silent.items():
+        field = TABLES["matches.v1"].schema.field(name)
+        kept = kept.set_column(kept.schema.get_field_index(name), field, pc.if_else(wrong, value, matches[name]))
     return kept, findings.table()
+
+
+_OF_A_CLAIM = ("reason_code", "code_list", "evidence")
+"""What a match says of the claim that moved it; a claim that moved nothing leaves none of it."""
 
 
 def reach(state: str) -> frozenset[str]:

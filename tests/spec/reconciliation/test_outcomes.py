@@ -276,6 +276,7 @@ def test_a_debit_for_another_sum_is_a_break_and_debits_nobody() -> None:
     assert set(states(matched).values()) == {"submitted"}
     row = matched.breaks.to_pylist()[0]
     assert (row["kind"], row["expected"], row["found"]) == ("amount_differs", "1800000", "1200000")
+    assert row["amount_idr"] == TRANCHE, "what is in dispute, not the whole debit"
 
 
 def test_a_second_debit_of_a_file_is_a_duplicate() -> None:

@@ -31,6 +31,17 @@ def test_what_is_recorded_as_ended_is_not_moved_by_later_evidence() -> None:
     assert rows == [("contradiction", "E1", "rejected", "credited")]
 
 
+def test_a_claim_that_moved_nothing_leaves_neither_its_evidence_nor_its_reason_beside_the_state() -> None:
+    made = World()
+    made.file("F1", ["E1", "E2"])
+    made.report("F1", {"E1": "RJCT AC04", "E2": "RJCT AC04"})
+    recorded = pa.table({"end_to_end_id": ["E1", "E2"], "state": ["never_arrived", "submitted"]})
+    held, moved = hold_moves(made.matched().matches, recorded, {"F1": "bni"}, PERIOD)[0].to_pylist()
+    told = ("state", "match_rule", "reason_code", "code_list", "evidence")
+    assert tuple(held[name] for name in told) == ("never_arrived", "none", None, None, None)
+    assert tuple(moved[name] for name in told) == ("rejected", "status:transaction", "AC04", "status", "report-1")
+
+
 def test_files_of_two_banks_do_not_answer_for_each_other() -> None:
     made = World()
     made.file("F1", ["E1"])
