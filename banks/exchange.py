@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import asyncssh
 
-from banks.profiles import Profile
+from banks.profiles import AFTER_ARRIVAL, Profile
 from schemas.errors import InputRejected, PersonNeeded, SalurError, TryLater
 
 DOWNLOAD_BYTES_MAX = 1 << 30
@@ -60,7 +60,7 @@ class UploadUnknown(SalurError):
 @dataclass(frozen=True)
 class BankConnection:
     """How to reach one bank. `host_key` is its public key as OpenSSH writes it; inbox is where it takes files, outbox
-    where it leaves answers; relative folders start where the session does."""
+    where it leaves answers; relative folders start where the session does. `after_arrival` as in a profile."""
 
     code: str
     host: str
@@ -71,12 +71,19 @@ class BankConnection:
     inbox: str
     outbox: str
     temporary_suffix: str
+    after_arrival: str = "taken"
     timeout_seconds: float = 30.0
 
     @classmethod
     def from_config(cls, profile: Profile, table: Mapping[str, Any], home: Path) -> "BankConnection":
-        """The connection that a `[banks.CODE]` table of the configuration describes; folders default to the profile's."""
+        """The connection that a `[banks.CODE]` table of the configuration describes.
+
+        Folders and `after_arrival` default to the profile's. Errors: InputRejected when something is missing or wrong.
+        """
         try:
+            after_arrival = str(table.get("after_arrival", profile.after_arrival))
+            if after_arrival not in AFTER_ARRIVAL:
+                raise ValueError(f"after_arrival is one of {', '.join(AFTER_ARRIVAL)}")
             return cls(
                 code=profile.code,
                 host=str(table["host"]),
@@ -87,6 +94,7 @@ class BankConnection:
                 inbox=str(table.get("inbox", profile.upload_folder)),
                 outbox=str(table.get("outbox", profile.answer_folder)),
                 temporary_suffix=profile.temporary_suffix,
+                after_arrival=after_arrival,
                 timeout_seconds=float(table.get("timeout_seconds", cls.timeout_seconds)),
             )
         except (KeyError, ValueError) as error:

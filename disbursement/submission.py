@@ -179,7 +179,7 @@ def _to_bank(house: House, task: Task, line: BankConnection) -> None:
             _confirm(house, task, f"listing {there.size} bytes sha256 {there.sha256}")
             return
         _check_same_way(house, task, line.code)
-        if there.state == "absent" and task.profile.after_arrival == "taken":
+        if there.state == "absent" and line.after_arrival == "taken":
             raise PersonNeeded(
                 f"{name} is unknown at bank {line.code}.",
                 "An upload broke off, it is not listed, and the bank takes files away on arrival.",

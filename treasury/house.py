@@ -46,6 +46,7 @@ wait_seconds = 60
 # host_key = "ssh-ed25519 AAAA..."
 # inbox = "/in"
 # outbox = "/out"
+# after_arrival = "left"   # only once the bank has said that it leaves our files where they arrived
 """
 
 

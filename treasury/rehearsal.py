@@ -74,6 +74,7 @@ private_key = "{BANK_KEY}"
 host_key = "{at["host_key"]}"
 inbox = "{at["upload_folder"]}"
 outbox = "{at["answer_folder"]}"
+after_arrival = "left"
 debtor_account = "{at["debtor_account"]}"
 """
         for code, at in sorted(addresses.items())

@@ -54,6 +54,7 @@ def pointed(house: House, **servers: SshServer) -> House:
         code: {
             "host": server.host, "port": server.port, "user": server.user, "private_key": str(server.client_key),
             "host_key": server.host_key, "inbox": "in", "outbox": "out", "timeout_seconds": 10,
+            "after_arrival": "left",
         }
         for code, server in servers.items()
     }  # fmt: skip
@@ -220,6 +221,15 @@ class TestUnknown:
         (sftp_server.root / "in" / "B1-1.xml.part").write_bytes(data[:100])
         steps.submit(online)
         assert there(sftp_server) == {"B1-1.xml": data}
+
+    def test_a_file_that_is_not_there_is_not_sent_again_to_a_bank_that_may_take_files_away(
+        self, online: House, sftp_server: SshServer
+    ) -> None:
+        released(online)
+        begun(online, "B1-1.xml", "bni")
+        del online.config["banks"]["bni"]["after_arrival"]
+        assert code_of(lambda: steps.submit(online)) == PersonNeeded.exit_code
+        assert (there(sftp_server), file_states(online)) == ({}, {"B1-1.xml": "unknown"})
 
     def test_a_file_that_is_not_there_is_sent_only_while_the_consent_holds(
         self, online: House, sftp_server: SshServer

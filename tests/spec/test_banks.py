@@ -89,6 +89,15 @@ class TestProfiles:
         with pytest.raises(InputRejected, match="host_key"):
             BankConnection.from_config(load_profile("bni"), {"host": "h", "user": "u", "private_key": "k"}, tmp_path)
 
+    def test_a_bank_is_believed_to_leave_files_only_where_the_configuration_says_so(self, tmp_path: Path) -> None:
+        table = {"host": "bank.example", "user": "salur", "private_key": "k", "host_key": "h"}
+        assert {profile.after_arrival for profile in profiles().values()} == {"taken"}
+        for said, believed in (({}, "taken"), ({"after_arrival": "left"}, "left")):
+            connection = BankConnection.from_config(load_profile("bni"), table | said, tmp_path)
+            assert connection.after_arrival == believed
+        with pytest.raises(InputRejected, match="after_arrival"):
+            BankConnection.from_config(load_profile("bni"), table | {"after_arrival": "gone"}, tmp_path)
+
 
 class TestBankingDays:
     """No weekend, no national holiday, no collective leave; what nobody has decreed is not guessed."""
