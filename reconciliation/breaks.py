@@ -94,7 +94,7 @@ class Findings:
         amount_idr: int | None = None,
         subject: str = "",
     ) -> None:
-        """Note a break. `subject` tells apart what reference and file do not; it holds nothing of a received file.
+        """Note a break. `subject` tells apart what reference and file do not. Texts of a received file come as `shown`.
 
         Found twice under one name, the smaller pair of values stands, so that order plays no part.
         """

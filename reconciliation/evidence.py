@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from ledger.parquet import get_table, put_table
 from ledger.store import Connection
 from reconciliation.exceptions import Case, case_of, worklist
 from reconciliation.inbox import STATEMENT, STATUS_REPORT, TAKEN, Received
+from reconciliation.shown import shown
 from schemas.errors import PersonNeeded, WrongUsage
 from schemas.fields import TEXT, WHOLE
 from schemas.tables import TABLES
@@ -29,7 +31,7 @@ _WHENCE = [pa.field("bank", TEXT), pa.field("evidence", TEXT), pa.field("receive
 def save_received(house: House, connection: Connection, received: Received) -> bool:
     """Record a file that was received and the tables read from it; False when the bank had sent the same bytes before."""
     parsed = [
-        put_table(house.archive, getattr(received, name))
+        put_table(house.archive, shown(getattr(received, name), partial(house.keys.mac_array, "bank words")))
         for name in _TABLES.get(received.kind, ())
         if received.state == TAKEN
     ]

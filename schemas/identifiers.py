@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from stdnum.iso7064 import mod_37_36
 
 from schemas.regions import DISTRICTS, PROVINCES
 
@@ -246,10 +245,7 @@ def end_to_end_ids(
     halves = np.frombuffer(digests, dtype=">u8").astype(np.uint64).reshape(-1, 2)
     places = np.uint64(36) ** np.arange(6, -1, -1, dtype=np.uint64)
     values = (halves[:, :, None] // places % np.uint64(36)).astype(np.int64).reshape(-1, 14)
-    check = np.full(len(values), 18, dtype=np.int64)
-    for place in range(14):
-        check = (np.where(check == 0, 36, check) * 2 % 37 + values[:, place]) % 36
-    last = (1 - np.where(check == 0, 36, check) * 2 % 37) % 36
+    last = (1 - _weighted(values)) % 36
     letters = np.frombuffer(_ALPHABET.encode(), dtype=np.uint8)[np.column_stack([values, last])]
     text = pa.py_buffer(np.ascontiguousarray(letters).tobytes())
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(15), len(values), [None, text]).cast(pa.string())
@@ -260,9 +256,24 @@ def _encoded(*parts: str | int) -> bytes:
     return b"".join(b"%d:%s," % (len(text), text) for text in texts)
 
 
-def is_end_to_end_id(text: str | None) -> bool:
-    """Whether a text has the shape of our references and its check character agrees. Case matters."""
-    return text is not None and re.fullmatch("[A-Z0-9]{15}", text) is not None and mod_37_36.is_valid(text)
+def are_end_to_end_ids(texts: Column) -> pa.Array:
+    """Whether each text has the shape of our references and its check character agrees; null for none. Case matters."""
+    flat = _flat(texts)
+    shaped = pc.fill_null(pc.match_substring_regex(flat, "^[A-Z0-9]{15}$"), False)
+    data = flat.filter(shaped).cast(pa.binary()).cast(pa.binary(15))
+    characters = np.frombuffer(data.buffers()[1], dtype=np.uint8, count=15 * len(data)).reshape(-1, 15).astype(np.int64)
+    values = np.where(characters >= ord("A"), characters - ord("A") + 10, characters - ord("0"))
+    agrees = np.zeros(len(flat), dtype=np.bool_)
+    agrees[shaped.to_numpy(zero_copy_only=False)] = (_weighted(values[:, :14]) + values[:, 14]) % 36 == 1
+    return pc.if_else(pc.is_valid(flat), pa.array(agrees), pa.scalar(None, pa.bool_()))
+
+
+def _weighted(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """What the check character after the values must bring to 1 modulo 36 (ISO/IEC 7064 MOD 37,36)."""
+    check = np.full(len(values), 18, dtype=np.int64)
+    for place in range(values.shape[1]):
+        check = (np.where(check == 0, 36, check) * 2 % 37 + values[:, place]) % 36
+    return np.where(check == 0, 36, check) * 2 % 37
 
 
 def content_code(content: bytes | str, length: int = 8) -> str:

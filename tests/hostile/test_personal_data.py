@@ -5,6 +5,8 @@ One cycle is run with people whose NIK, KK, names and accounts appear nowhere el
 
 from __future__ import annotations
 
+import csv
+import re
 import zipfile
 from pathlib import Path
 
@@ -19,7 +21,8 @@ OWNERS = [f"RAHASIA PEMILIK{chr(65 + n)}" for n in range(2)]
 NIKS = [f"317405550188990{n}" for n in range(6)]
 CARDS = [f"317405440377880{n}" for n in range(6)]
 ACCOUNTS = [f"771188220{n}" for n in range(6)]
-SECRETS = [*NAMES, *OWNERS, *NIKS, *CARDS, *ACCOUNTS]
+PHONES = ["081277665544", "6281288776655"]
+SECRETS = [*NAMES, *OWNERS, *NIKS, *CARDS, *ACCOUNTS, *PHONES]
 
 
 def tables() -> Tables:
@@ -44,11 +47,38 @@ P92,{NIKS[4]},{CARDS[4]},{NAMES[4]}\x00,
 DAMAGED = BROKEN_ROWS + f'P93,{NIKS[5]},{CARDS[5]},"{NAMES[5]},\n'
 BANK_SAYS = f"""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.03"><CstmrPmtStsRpt>
 <GrpHdr><MsgId>B1</MsgId><CreDtTm>2020-07-01T09:00:00</CreDtTm></GrpHdr>
-<OrgnlGrpInfAndSts><OrgnlMsgId>NOT-OURS</OrgnlMsgId><OrgnlMsgNmId>pain.001</OrgnlMsgNmId></OrgnlGrpInfAndSts>
-<OrgnlPmtInfAndSts><OrgnlPmtInfId>NOT-OURS</OrgnlPmtInfId><TxInfAndSts><OrgnlEndToEndId>NOTOURS00000001</OrgnlEndToEndId>
+<OrgnlGrpInfAndSts><OrgnlMsgId>{NAMES[2]} {PHONES[0]}</OrgnlMsgId><OrgnlMsgNmId>pain.001</OrgnlMsgNmId>
+<StsRsnInf><Rsn><Prtry>UNTUK {NAMES[3]}</Prtry></Rsn></StsRsnInf></OrgnlGrpInfAndSts>
+<OrgnlPmtInfAndSts><OrgnlPmtInfId>{ACCOUNTS[2]}</OrgnlPmtInfId>
+<TxInfAndSts><OrgnlEndToEndId>NOTOURS00000001</OrgnlEndToEndId>
 <TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>BE01</Cd></Rsn><AddtlInf>{NAMES[0]} {ACCOUNTS[0]} {NIKS[0]}</AddtlInf></StsRsnInf>
 <OrgnlTxRef><Cdtr><Nm>{NAMES[1]}</Nm></Cdtr><CdtrAcct><Id><Othr><Id>{ACCOUNTS[1]}</Id></Othr></Id></CdtrAcct></OrgnlTxRef>
-</TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"""
+</TxInfAndSts><TxInfAndSts><OrgnlEndToEndId>{PHONES[0]}</OrgnlEndToEndId><TxSts>TOLAK {NAMES[5]}</TxSts></TxInfAndSts>
+</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"""
+ABOUT_OURS = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.03"><CstmrPmtStsRpt>
+<GrpHdr><MsgId>B2</MsgId><CreDtTm>2020-07-01T09:00:00</CreDtTm></GrpHdr>
+<OrgnlGrpInfAndSts><OrgnlMsgId>{message_id}</OrgnlMsgId><OrgnlMsgNmId>pain.001</OrgnlMsgNmId></OrgnlGrpInfAndSts>
+<OrgnlPmtInfAndSts><OrgnlPmtInfId>{payment_information_id}</OrgnlPmtInfId><TxInfAndSts>
+<OrgnlEndToEndId>{end_to_end_id}</OrgnlEndToEndId><TxSts>RJCT</TxSts>
+<StsRsnInf><Rsn><Prtry>REK A.N. {name}</Prtry></Rsn></StsRsnInf></TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"""
+STATEMENT = f"""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt>
+<GrpHdr><MsgId>S1</MsgId><CreDtTm>2020-07-02T09:00:00</CreDtTm></GrpHdr><Stmt><Id>S {NAMES[4]}</Id>
+<CreDtTm>2020-07-02T09:00:00</CreDtTm><Acct><Id><Othr><Id>0000000901</Id></Othr></Id></Acct>
+<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="IDR">600000</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2020-07-01</Dt></Dt></Bal>
+<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="IDR">0</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2020-07-01</Dt></Dt></Bal>
+<Ntry><Amt Ccy="IDR">600000</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2020-07-01</Dt></BookgDt>
+<AcctSvcrRef>TRF {NAMES[5]}</AcctSvcrRef><NtryDtls><TxDtls><Refs><AcctSvcrRef>{PHONES[1]}</AcctSvcrRef>
+<EndToEndId>{PHONES[1]}</EndToEndId></Refs><RtrInf><Rsn><Prtry>{NAMES[3]}</Prtry></Rsn></RtrInf></TxDtls></NtryDtls></Ntry>
+</Stmt></BkToCstmrStmt></Document>"""
+
+
+def about_ours(salur: Salur, root: Path) -> Path:
+    """A refusal of one payment that was sent, whose reason names its recipient."""
+    salur("export", "instructions", "--out", root / "sent.csv")
+    with (root / "sent.csv").open(newline="") as rows:
+        first = next(csv.DictReader(rows))
+    (root / "refused.xml").write_text(ABOUT_OURS.format(**first, name=NAMES[0]))
+    return root / "refused.xml"
 
 
 @pytest.fixture(scope="module", name="cycle")
@@ -60,8 +90,8 @@ def one_cycle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Salur, list[Ans
     for folder, text in ((broken, BROKEN_ROWS), (damaged, DAMAGED)):
         folder.mkdir()
         (folder / "participants.csv").write_text(text)
-    answer = root / "answer.xml"
-    answer.write_text(BANK_SAYS)
+    for name, text in (("answer.xml", BANK_SAYS), ("statement.xml", STATEMENT)):
+        (root / name).write_text(text)
     shown = [
         salur("intake", "--source", write_drop(root / "drop", tables())),
         salur("intake", "--source", broken),
@@ -73,7 +103,8 @@ def one_cycle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Salur, list[Ans
     salur.release_all()
     shown += [
         salur("submit", "--to", root / "for-the-bank", "--json"),
-        salur("receive", answer, "--bank", "bni", "--json"),
+        *(salur("receive", root / name, "--bank", "bni", "--json") for name in ("answer.xml", "statement.xml")),
+        salur("receive", about_ours(salur, root), "--bank", "bni", "--json"),
         salur("reconcile", "--period", PERIOD, "--json"),
         salur("report", "--period", PERIOD, "--out", root / "out" / "report"),
         *(salur("explain", f"CONTOH{n:04}", "--json") for n in range(1, 7)),
@@ -98,6 +129,19 @@ def test_the_cycle_ran_and_set_rows_aside_so_that_there_was_something_to_leak(
     assert salur.batches()[0]["transaction_count"] == 3
     (sent,) = (path for path in (root / "for-the-bank").iterdir())
     assert set(found_in(sent.read_bytes())) == {*NAMES[:3], *ACCOUNTS[:3]}
+
+
+def test_what_a_bank_wrote_where_codes_and_references_belong_is_shown_as_a_digest_and_still_looked_into(
+    cycle: tuple[Salur, list[Answer], Path],
+) -> None:
+    with (cycle[2] / "out" / "breaks.csv").open(newline="") as rows:
+        found = [(row["kind"], row["found"]) for row in csv.DictReader(rows)]
+    assert "unknown_code" in [kind for kind, words in found if re.fullmatch("#[0-9a-f]{12}/[0-9]+", words)]
+    strangers = [words for kind, words in found if kind == "unknown_to_us"]
+    assert len(strangers) == 2
+    assert all(re.search("#[0-9a-f]{12}/[0-9]+", words) for words in strangers)
+    with (cycle[2] / "out" / "responses.csv").open(newline="") as rows:
+        assert {"BE01", ""} < {row["reason_code"] for row in csv.DictReader(rows)}
 
 
 def test_no_command_shows_personal_data(cycle: tuple[Salur, list[Answer], Path]) -> None:
