@@ -99,6 +99,8 @@ class Progress:
     """How much of something is done and how long the rest will take at this pace, on standard error, now and then."""
 
     every_seconds = 5.0
+    share_min = 20
+    """A pace is told from a twentieth of the whole on: what comes first (imports, a first read) is slower than the rest."""
 
     def __init__(self) -> None:
         self._begun: dict[str, tuple[float, int]] = {}
@@ -109,8 +111,10 @@ class Progress:
         now = time.monotonic()
         since, before = self._begun.setdefault(what, (now, done))
         if now - self._said >= self.every_seconds and done > before:
-            left = (now - since) * (total - done) / (done - before)
-            say(f"{done:,} of {total:,} {what}, about {left:,.0f} s left")
+            said = f"{done:,} of {total:,} {what}"
+            if (done - before) * self.share_min >= total:
+                said += f", about {(now - since) * (total - done) / (done - before):,.0f} s left"
+            say(said)
             self._said = now
 
 
