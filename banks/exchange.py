@@ -225,7 +225,10 @@ async def _upload(connection: BankConnection, name: str, data: bytes) -> Deliver
 async def _send(
     connection: BankConnection, client: asyncssh.SFTPClient, paths: tuple[str, str], data: bytes, seconds: float
 ) -> None:
-    """Write under the temporary name, read back, rename. A refusal leaves nothing; a broken line leaves nobody knowing."""
+    """Write under the temporary name, read back, rename. A refusal leaves nothing; a broken line leaves nobody knowing.
+
+    A server may say no to a rename that it has done: only what still lies under its temporary name was refused.
+    """
     temporary, final = paths
     try:
         async with asyncio.timeout(seconds):
@@ -236,20 +239,36 @@ async def _send(
                     raise BankUnreachable(
                         "The bytes read back are not those sent.", "Nothing was sent.", "Try again later."
                     )
-                await client.rename(temporary, final)
             except (asyncssh.SFTPError, BankUnreachable) as error:
                 if not isinstance(error, LOST):
                     with suppress(asyncssh.SFTPError):
                         await client.remove(temporary)
                 raise
+            try:
+                await client.rename(temporary, final)
+            except asyncssh.SFTPError as error:
+                if not isinstance(error, LOST):
+                    await _take_back(connection, client, temporary)
+                raise
     except LOST as error:
-        raise UploadUnknown(
-            f"The upload of {Path(final).name} to bank {connection.code} broke off.",
-            f"{type(error).__name__} before the bank had confirmed it.",
-            "Nothing is sent again: the next run looks at the bank first.",
-        ) from None
+        raise _broken_off(connection, error, final) from None
     except asyncssh.SFTPError as error:
         raise _refused(connection, error) from None
+
+
+async def _take_back(connection: BankConnection, client: asyncssh.SFTPClient, temporary: str) -> None:
+    try:
+        await client.remove(temporary)
+    except asyncssh.SFTPError as error:
+        raise _broken_off(connection, error, temporary.removesuffix(connection.temporary_suffix)) from None
+
+
+def _broken_off(connection: BankConnection, error: BaseException, path: str) -> UploadUnknown:
+    return UploadUnknown(
+        f"The upload of {Path(path).name} to bank {connection.code} broke off.",
+        f"{type(error).__name__} before the bank had confirmed it.",
+        "Nothing is sent again: the next run looks at the bank first.",
+    )
 
 
 def _look(

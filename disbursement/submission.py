@@ -1,7 +1,8 @@
 """Sending what is released: intent first, once, and what is not known is a state of its own.
 
 The order of acts on one file, each of them recorded before the next: look at the bank (nothing is recorded if it is out of
-reach), store the intent (the file is `unknown` from here on), upload and read back, record `submitted`. Whoever finds a file
+reach), store the intent (the file is `unknown` from here on), upload and read back, record `submitted`; or `released` again where
+the bank refused it, so that it provably never left. Whoever finds a file
 `unknown` looks at the bank before anything else; it is never sent again because a call failed, nor by another way.
 
 Brakes, holds, consent, the last payment date and the file's own state are read in the transaction that stores the intent.
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks import exchange
-from banks.exchange import BankConnection
+from banks.exchange import BankConnection, BankRefuses, BankUnreachable, HostKeyChanged, KeyRefused, NameTaken
 from banks.profiles import Profile, profiles
 from disbursement.release import PURPOSE, batch_digest, same_person
 from ledger import chain, consent, journal, queries, store
@@ -169,7 +170,7 @@ def _to_bank(house: House, task: Task, line: BankConnection) -> None:
     name, data = task.name, house.archive.get(task.file["sha256"])
     there = exchange.remote_state(line, name)
     if there.state == "present" and there.sha256 != task.file["sha256"]:
-        raise exchange.NameTaken(
+        raise NameTaken(
             f"At bank {line.code} {name} is there with other content.",
             "A name never carries two contents. Nothing was sent.",
             "Compare both with the bank. `salur reject` withdraws what was not sent.",
@@ -186,7 +187,12 @@ def _to_bank(house: House, task: Task, line: BankConnection) -> None:
                 "Wait for its answer, or ask the bank. It is not sent again before there is evidence.",
             )
     _intend(house, task, line.code)
-    delivery = exchange.upload(line, name, data)
+    try:
+        delivery = exchange.upload(line, name, data)
+    except (BankRefuses, BankUnreachable, HostKeyChanged, KeyRefused, NameTaken) as error:
+        if not task.is_unknown:  # this refusal says nothing of an attempt before it
+            _put_back(house, task, error)
+        raise
     _confirm(house, task, f"listing {delivery.size} bytes sha256 {delivery.sha256}")
 
 
@@ -288,6 +294,14 @@ def _confirm(house: House, task: Task, proof: str) -> None:
         details = {"sha256": task.file["sha256"], "proof": proof, "count": task.file["transaction_count"]}
         if queries.file_standing(connection)[task.name][0] == "unknown":
             _record(house, connection, task, "submitted", "submitted", details)
+
+
+def _put_back(house: House, task: Task, refusal: SalurError) -> None:
+    """Record that a file whose intent was stored has not left: it is released as before, and can be withdrawn."""
+    with house.store.transaction() as connection:
+        details = {"sha256": task.file["sha256"], "proof": f"{type(refusal).__name__}: {refusal.why}"}
+        if queries.file_standing(connection)[task.name][0] == "unknown":
+            _record(house, connection, task, "submission_refused", "released", details)
 
 
 def _record(house: House, connection: Connection, task: Task, kind: str, state: str, details: dict[str, Any]) -> None:

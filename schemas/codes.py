@@ -51,7 +51,7 @@ FINAL_WITHOUT_PAYMENT: Final = frozenset({"rejected", "returned", "withdrawn", "
 MOVES: Final[dict[str, frozenset[str]]] = {
     "drafted": frozenset({"released", "withdrawn"}),
     "released": frozenset({"submitted", "unknown", "withdrawn"}),
-    "unknown": frozenset({"submitted", "accepted", "debited", "credited", "rejected", "never_arrived"}),
+    "unknown": frozenset({"released", "submitted", "accepted", "debited", "credited", "rejected", "never_arrived"}),
     "submitted": frozenset({"accepted", "debited", "credited", "rejected", "unknown"}),
     "accepted": frozenset({"debited", "credited", "rejected"}),
     "debited": frozenset({"credited", "rejected", "returned"}),
@@ -61,7 +61,8 @@ MOVES: Final[dict[str, frozenset[str]]] = {
     "withdrawn": frozenset(),
     "never_arrived": frozenset(),
 }
-"""Allowed moves. A state may be skipped when evidence of a later one arrives first; any other move is a break."""
+"""Allowed moves. A state may be skipped when evidence of a later one arrives first; any other move is a break. From
+`unknown` back to `released` leads only the bank's refusal of the upload, which proves that nothing was sent."""
 
 
 def may_move(old: str, new: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 import time
@@ -188,6 +189,37 @@ def test_after_a_cut_the_bank_itself_says_what_arrived(tmp_path: Path, fault: st
         assert upload(bank, "A.xml", DATA).was_there == (state == "present")
     finally:
         running.stop()
+
+
+@pytest.mark.parametrize(("is_done", "error"), [(False, BankUnreachable), (True, UploadUnknown)])
+def test_a_refused_rename_sent_nothing_only_if_it_was_not_done(
+    tmp_path: Path, is_done: bool, error: type[Exception]
+) -> None:
+    class SaysNo(asyncssh.SFTPServer):
+        def rename(self, oldpath: bytes, newpath: bytes) -> None:
+            if is_done:
+                super().rename(oldpath, newpath)
+            raise asyncssh.SFTPFailure("no")
+
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(tmp_path / "id")
+    key.write_public_key(tmp_path / "id.pub")
+    (tmp_path / "root" / "in").mkdir(parents=True)
+
+    async def talk() -> None:
+        async with asyncssh.listen(
+            "127.0.0.1", 0, server_host_keys=[key], authorized_client_keys=str(tmp_path / "id.pub"),
+            sftp_factory=lambda channel: SaysNo(channel, chroot=bytes(tmp_path / "root")),
+        ) as server:  # fmt: skip
+            pinned = key.export_public_key().decode()
+            bank = BankConnection(
+                "bni", "127.0.0.1", server.get_port(), "salur", tmp_path / "id", pinned, "/in", "/out", ".part"
+            )
+            with pytest.raises(error):
+                await asyncio.to_thread(upload, bank, "A.xml", DATA)
+
+    asyncio.run(talk())
+    assert [path.name for path in (tmp_path / "root" / "in").iterdir()] == ["A.xml"] * is_done
 
 
 def _when(condition: Callable[[], bool], act: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from disbursement import steps
-from ledger import store
+from ledger import journal, store
 from ledger.house import House
 from ledger.lock import alone
 from schemas.errors import EvidenceDamaged, InputRejected, PersonNeeded, SalurError, TryLater
@@ -122,6 +122,16 @@ class TestNothingIsSent:
     def test_when_the_bank_is_not_configured(self, house: House, online: House, sftp_server: SshServer) -> None:
         released(online)
         self.check(house, sftp_server, PersonNeeded)
+
+    def test_when_the_bank_refuses_the_upload_itself(self, online: House, sftp_server: SshServer) -> None:
+        released(online)
+        online.config["banks"]["bni"]["inbox"] = "elsewhere"
+        self.check(online, sftp_server, PersonNeeded)
+        assert events(online, "submission_refused") == ["B1-1.xml"]
+        with online.store.reading() as connection:
+            assert set(journal.trial_balance(connection)["balance_idr"].to_pylist()) == {0}
+        online.config["banks"]["bni"]["inbox"] = "in"
+        assert len(steps.submit(online)["files"]) == 1
 
     def test_when_all_is_stopped(self, online: House, sftp_server: SshServer) -> None:
         released(online)
@@ -247,6 +257,13 @@ class TestUnknown:
         begun(online, "B1-1.xml", "bni")
         sftp_server.stop()
         assert code_of(lambda: steps.submit(online)) == TryLater.exit_code
+        assert file_states(online) == {"B1-1.xml": "unknown"}
+
+    def test_a_refusal_says_nothing_of_the_attempt_before_it(self, online: House) -> None:
+        released(online)
+        begun(online, "B1-1.xml", "bni")
+        online.config["banks"]["bni"]["inbox"] = "elsewhere"
+        assert code_of(lambda: steps.submit(online)) == PersonNeeded.exit_code
         assert file_states(online) == {"B1-1.xml": "unknown"}
 
     def test_it_is_never_withdrawn(self, online: House) -> None:
