@@ -42,7 +42,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
     last payment date of one of its instructions is withdrawn first.
     """
     cut_off = facts.cut_off(period, as_of, house.at)
-    with Gate(house, "entitle", f"{period} {cut_off.isoformat()}") as gate:
+    with Gate(house, "entitle", f"{period} {cut_off.isoformat()}", period) as gate:
         withdrawn = _withdraw_overdue(house, jakarta_date(cut_off))
         with house.store.reading() as connection:
             known = facts.load(connection)
@@ -187,7 +187,8 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
 
     `left_out` counts due decisions that cannot be instructed now, by reason; each stays due and shows in the report.
     """
-    with Gate(house, "instruct", f"{period} {house.at.isoformat()}") as gate, house.store.transaction() as connection:
+    run_id = f"{period} {house.at.isoformat()}"
+    with Gate(house, "instruct", run_id, period) as gate, house.store.transaction() as connection:
         made = orders.make(house, connection, period, maker, execution_date, gate)
         gate.stop_if_failed()
         orders.save(house, connection, made, period, maker)

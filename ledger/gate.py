@@ -15,14 +15,16 @@ from schemas.errors import CheckFailed
 class Gate:
     """Collects what the checks of one run of a step find, and keeps it when the step ends, or when a check stops it.
 
+    `period` is the one that the step is about; intake and collection are about none.
     Used around the step's own transaction: `with Gate(...) as gate, store.transaction() as connection`. A failed stop
     raises inside, so the step's transaction is undone; the results are saved afterwards, in one of their own.
     """
 
-    def __init__(self, house: House, step: str, run_id: str) -> None:
+    def __init__(self, house: House, step: str, run_id: str, period: str | None = None) -> None:
         self._house = house
         self._step = step
         self._run_id = run_id
+        self._period = period
         self._rows: Counter[tuple[str, str, str | None, str]] = Counter()
         self._failed: Counter[tuple[str, str, str | None, str]] = Counter()
         self._unmet: set[tuple[str, str, str | None, str]] = set()
@@ -75,6 +77,7 @@ class Gate:
                 {
                     "seq": seq,
                     "run_id": self._run_id,
+                    "period": self._period,
                     "step": self._step,
                     "table": key[0],
                     "expectation": key[1],

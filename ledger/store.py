@@ -207,7 +207,7 @@ exception_acts = _define("exception_acts", "seq break_id act person note at", "s
 # --- the record of the record ----------------------------------------------------------------------------------------
 check_results = _define(
     "check_results",
-    "seq run_id step table expectation column? action success failed_count row_count observed? at",
+    "seq run_id period? step table expectation column? action success failed_count row_count observed? at",
     "seq",
 )
 events = _from_definition("events.v1", "seq", sa.UniqueConstraint("previous_hash"))

@@ -285,7 +285,7 @@ def _pick(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def reconcile(house: House, period: str) -> dict[str, Any]:
     """Match, find breaks, prove, for one period. Open breaks are no failure; a proof that does not hold is, once saved."""
-    with Gate(house, "reconcile", f"reconcile {period} {house.at.isoformat()}") as gate:
+    with Gate(house, "reconcile", f"reconcile {period} {house.at.isoformat()}", period) as gate:
         with house.store.transaction() as connection:
             found = _match(house, connection, period)
             gate.check("matches.v1", found.matches)

@@ -180,7 +180,7 @@ TABLES: dict[str, Table] = {
             ),
             _table(
                 "check_results.v1",
-                "run_id step table expectation column? action success failed_count row_count observed? at",
+                "run_id period? step table expectation column? action success failed_count row_count observed? at",
                 "",
             ),
             _table("events.v1", "seq at actor kind subject details previous_hash hash", "seq"),

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from ledger import store
+from ledger import audit, store
 from ledger.gate import Gate
 from ledger.house import House
 from schemas.errors import CheckFailed, InputRejected
@@ -99,3 +99,18 @@ def test_batches_of_one_table_count_together(house: House) -> None:
 def test_a_table_without_rows_is_held_against_nothing(house: House) -> None:
     gated(house, HOLDS.slice(0, 0))
     assert kept(house) == []
+
+
+def test_what_a_period_is_told_of_checks_is_its_own_and_that_of_no_period(house: House) -> None:
+    for step, run_id, period in (
+        ("reconcile", "reconcile 2020-08 2020-09-02T08:00:00+07:00", "2020-08"),
+        ("reconcile", "reconcile 2020-09 2020-10-02T08:00:00+07:00", "2020-09"),
+        ("collect", "collect 2020-08-02T08:00:00+07:00", None),
+    ):
+        table = HOLDS if period != "2020-08" else HOLDS.slice(0, 1)
+        with Gate(house, step, run_id, period) as gate:
+            gate.check("matches.v1", table)
+    with house.store.reading() as connection:
+        told = {period: audit.last_checks(connection, period).to_pylist() for period in ("2020-08", "2020-09")}
+    assert {(row["step"], row["row_count"]) for row in told["2020-08"]} == {("reconcile", 1), ("collect", 2)}
+    assert {(row["step"], row["row_count"]) for row in told["2020-09"]} == {("reconcile", 2), ("collect", 2)}
