@@ -51,6 +51,8 @@ class Made:
     files: list[dict[str, Any]]
     left_out: pa.Table
     """left_out.v1: what is due and cannot be instructed now, with the reason."""
+    run_id: str
+    """The run of `entitle` whose decisions were instructed."""
 
 
 def make(
@@ -89,7 +91,8 @@ def make(
         house.say(f"{batch.batch}: {batch.transaction_count:,} instructions in {len(mine)} files")
         house.progress("instructions written", sum(row["transaction_count"] for row in rows), instructions.num_rows)
     made = pa.concat_tables([batch.instructions for batch in batches] or [empty("instructions.v1")])
-    return Made(made, rows, files, pa.concat_tables([drafted.aside, refused]).sort_by("participant_id"))
+    left_out = pa.concat_tables([drafted.aside, refused]).sort_by("participant_id")
+    return Made(made, rows, files, left_out, str(run["run_id"]))
 
 
 def _clear_orders(
@@ -241,12 +244,13 @@ def save(house: House, connection: Connection, made: Made, period: str, maker: s
 
 
 def _save_left_out(house: House, connection: Connection, made: Made, period: str) -> None:
-    """Keep the table of those left out, when it is another than the last run's."""
+    """Keep the table of those left out and whose decisions they are, when either is another than the last run's."""
     key = put_table(house.archive, made.left_out)
     last = queries.last_instruct_run(connection, period)
-    if last is None or last["archive_key"] != key:
+    if last is None or (last["archive_key"], last["run_id"]) != (key, made.run_id):
         row = {
             "seq": store.next_seq(connection, store.instruct_runs),
+            "run_id": made.run_id,
             "period": period,
             "at": to_micros(house.at),
             "archive_key": key,

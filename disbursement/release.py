@@ -5,13 +5,15 @@ to that digest: other bytes need another consent.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from schemas.errors import InputRejected, PersonNeeded
 from schemas.money import format_idr
 
 PURPOSE = "release"
+RELEASABLE = frozenset({"drafted", "released", "unknown"})
+"""States of a batch of which something is still to be sent, or may have to be."""
 
 
 def batch_digest(files: Mapping[str, str]) -> str:
@@ -25,8 +27,11 @@ def same_person(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
 
 
-def check_release(batch: Mapping[str, Any], person: str, digest: str) -> None:
-    """Refuse a release that is not a second person's consent to exactly this batch, or one that comes too late."""
+def check_release(batch: Mapping[str, Any], person: str, digest: str, given_by: Collection[str]) -> None:
+    """Refuse a release that is not a second person's consent to exactly this batch, or one that comes too late.
+
+    Too late is when the batch is withdrawn, or sent with the consent of others; `given_by`: who has ever consented.
+    """
     if not person.strip():
         raise InputRejected("A release needs a name.", "Consent is a person's.", "Give --as NAME.")
     if digest != batch["digest"]:
@@ -43,6 +48,12 @@ def check_release(batch: Mapping[str, Any], person: str, digest: str) -> None:
         )
     if batch["state"] == "withdrawn":
         raise InputRejected(f"Batch {batch['batch']} was withdrawn.", "Its instructions are ended.", "Instruct anew.")
+    if batch["state"] not in RELEASABLE and not any(same_person(person, each) for each in given_by):
+        raise InputRejected(
+            f"Batch {batch['batch']} is {batch['state']}: it was sent already.",
+            "Consent comes before sending.",
+            "See: salur batches",
+        )
 
 
 def shown(batch: Mapping[str, Any]) -> str:

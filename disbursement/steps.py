@@ -13,9 +13,9 @@ from disbursement import facts, orders, submission
 from disbursement import intake as taking
 from disbursement.entitlement import decide
 from disbursement.policy import load_policy, policies, policy_file
-from disbursement.release import PURPOSE, check_release
+from disbursement.release import PURPOSE, RELEASABLE, check_release
 from disbursement.sources.files import open_drop
-from ledger import chain, consent, journal, landing, queries, store
+from ledger import audit, chain, consent, journal, landing, queries, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
@@ -210,12 +210,13 @@ def _batch(connection: store.Connection, batch: str) -> dict[str, Any]:
 
 
 def release(house: House, batch: str, person: str, digest: str, via: str) -> dict[str, Any]:
-    """Consent of one person, not the maker, for exactly the bytes with that digest."""
+    """Consent of one person, not the maker, for exactly the bytes with that digest; repeating it adds nothing."""
     hours = int(house.config.get("release", {}).get("consent_hours", _CONSENT_HOURS))
     with house.store.transaction() as connection:
         row = _batch(connection, batch)
-        check_release(row, person, digest)
-        given = consent.give(
+        given_by = {each["person"] for each in audit.consents(connection).to_pylist() if each["subject"] == batch}
+        check_release(row, person, digest, given_by)
+        given = row["state"] in RELEASABLE and consent.give(
             connection,
             purpose=PURPOSE,
             subject=batch,
@@ -266,9 +267,12 @@ def _withdraw_overdue(house: House, today: date) -> list[str]:
     return withdrawn
 
 
-def submit(house: House, bank: str | None = None, to: Path | None = None) -> dict[str, Any]:
-    """Send released files once: over SFTP to the banks configured, or into a folder to be carried by hand."""
-    return submission.submit(house, bank, to)
+def submit(house: House, bank: str | None = None, to: Path | None = None, batch: str | None = None) -> dict[str, Any]:
+    """Send released files once: over SFTP to the banks configured, or into a folder to be carried by hand.
+
+    Those of one bank or of one batch alone, when given.
+    """
+    return submission.submit(house, bank, to, batch)
 
 
 def hold(house: House, participant: str, act: str, reason: str) -> dict[str, Any]:

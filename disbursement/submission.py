@@ -101,24 +101,27 @@ def withdraw(house: House, connection: Connection, batch: str, person: str, reas
     return store.insert(connection, store.attempt_ends, [row | end for row in kept])
 
 
-def submit(house: House, bank: str | None, to: Path | None) -> dict[str, Any]:
-    """Send every released batch (of one bank, when given), and settle files that an earlier run left unknown.
+def submit(house: House, bank: str | None, to: Path | None, batch: str | None) -> dict[str, Any]:
+    """Send every released batch (of one bank or that one alone, when given), and settle files left unknown before.
 
     One bank's trouble does not keep another's files; the first error is raised when all that can be sent is sent.
     """
     if bank is not None and bank not in profiles():
         raise InputRejected(f"There is no bank {bank}.", f"Banks: {', '.join(profiles())}.", "Name one of them.")
     with house.store.reading() as connection:
-        batches = [row for row in queries.batch_rows(connection) if bank is None or row["channel"] == bank]
-        waiting = [row for row in batches if row["state"] in _SENDABLE]
+        waiting = [
+            row
+            for row in queries.batch_rows(connection)
+            if row["state"] in _SENDABLE and bank in (None, row["channel"]) and batch in (None, row["batch"])
+        ]
         if waiting:
             _check_brake(connection)
     sent: list[dict[str, Any]] = []
     errors: list[SalurError] = []
-    for batch in waiting:
+    for row in waiting:
         try:
-            with alone(house.path, f"send-{batch['channel']}"):
-                sent += _submit_batch(house, batch, to)
+            with alone(house.path, f"send-{row['channel']}"):
+                sent += _submit_batch(house, row, to)
         except SalurError as error:
             errors.append(error)
     if errors:

@@ -200,6 +200,18 @@ def test_one_banks_trouble_keeps_no_other_bank(house: House, sftp_server: SshSer
     assert list(there(sftp_server)) == ["B2-1.xml"]
 
 
+def test_one_batchs_expired_consent_keeps_no_other_batch_that_is_sent_by_name(
+    online: House, sftp_server: SshServer
+) -> None:
+    later = replace(online, at=AT + timedelta(days=4))
+    released(online, "B1")
+    released(later, "B2")
+    assert code_of(lambda: steps.submit(later)) == PersonNeeded.exit_code
+    released(later, "B3")
+    assert [row["file_name"] for row in steps.submit(later, batch="B3")["files"]] == ["B3-1.xml"]
+    assert file_states(later) == {"B1-1.xml": "released", "B2-1.xml": "submitted", "B3-1.xml": "submitted"}
+
+
 class TestUnknown:
     """An intent without an end: the bank is looked at before anything else."""
 
@@ -438,6 +450,16 @@ class TestRelease:
         digest = digest_of(house, "B1")
         assert code_of(lambda: steps.release(house, "B1", "budi", digest, "cli")) == InputRejected.exit_code
         assert (file_states(house), events(house, "released")) == ({"B1-1.xml": "withdrawn"}, [])
+
+    def test_a_batch_that_was_sent_takes_no_other_consent_and_the_same_one_adds_nothing(
+        self, house: House, tmp_path: Path
+    ) -> None:
+        released(house)
+        steps.submit(house, None, tmp_path / "usb")
+        later, digest = replace(house, at=AT + timedelta(days=30)), digest_of(house, "B1")
+        assert code_of(lambda: steps.release(later, "B1", "cici", digest, "cli")) == InputRejected.exit_code
+        assert steps.release(later, "B1", " Budi", digest, "cli")["state"] == "submitted"
+        assert events(house, "released") == ["B1"]
 
     def test_the_same_person_may_consent_again_when_the_consent_expired(self, house: House, tmp_path: Path) -> None:
         released(house)

@@ -130,7 +130,7 @@ class ReleaseOperator(ApprovalOperator):
 
 
 def send_released(batch: str) -> list[str]:
-    """Sends what is released of a batch's channel, if the ledger holds the consent; names of the files sent.
+    """Sends what is released of a batch, and of no other, if the ledger holds the consent; names of the files sent.
 
     A withdrawn batch is a skip; one that nobody released needs a person.
 
@@ -144,6 +144,6 @@ def send_released(batch: str) -> list[str]:
         raise AirflowSkipException(f"batch {batch} was rejected and withdrawn")
     if row["state"] == "drafted":
         raise PersonNeeded(f"batch {batch} is not released", "the ledger holds no consent", "clear the release task")
-    sent = steps.submit(house(), str(row["channel"]))
+    sent = steps.submit(house(), batch=batch)
     note(sent)
     return [str(file["file_name"]) for file in sent["files"]]
