@@ -359,7 +359,7 @@ def proofs_in_force(connection: sa.Connection, period: str | None = None) -> pa.
 
 
 def last_instruct_run(connection: sa.Connection, period: str) -> dict[str, Any] | None:
-    """The last run of `instruct` for the period that left out others than the one before."""
+    """The last run of `instruct` for the period that saw other decisions, or left out others, than the one before."""
     runs = store.instruct_runs
     query = sa.select(runs).where(runs.c.period == period).order_by(runs.c.seq.desc()).limit(1)
     row = connection.execute(query).mappings().first()
@@ -370,6 +370,14 @@ def left_out(connection: sa.Connection, archive: Archive, period: str) -> pa.Tab
     """left_out.v1 of a period: who is due and could not be instructed, as the last `instruct` left them."""
     run = last_instruct_run(connection, period)
     return get_table(archive, run["archive_key"]) if run else empty("left_out.v1")
+
+
+def decisions_seen(connection: sa.Connection, archive: Archive, period: str) -> pa.Table:
+    """decisions.v1 of a period that its last `instruct` worked from; none before the first."""
+    run = last_instruct_run(connection, period)
+    r = store.entitlement_runs.c
+    key = run and connection.scalar(sa.select(r.archive_key).where(r.run_id == run["run_id"]))
+    return get_table(archive, key) if key else empty("decisions.v1")
 
 
 def submitted_at(connection: sa.Connection) -> dict[str, int]:

@@ -111,7 +111,8 @@ entitlement_runs = _define(
     "seq",
     sa.UniqueConstraint("run_id"),
 )
-instruct_runs = _define("instruct_runs", "seq period at archive_key row_count", "seq")
+# `run_id` is that of the run of `entitle` whose decisions were instructed.
+instruct_runs = _define("instruct_runs", "seq run_id period at archive_key row_count", "seq")
 funds = _define("funds", "reference amount_idr at person", "reference")
 batches = _from_definition("batches.v1", "batch")
 files = _from_definition(

@@ -33,7 +33,7 @@ class Booked:
     """By position of the instruction; rows are positions in `rows`, -1 for none.
 
     `in_dispute` is set by file: debits bear its reference and none is for what it should be. `placed` has one row a
-    booked row: bank, evidence, statement_id, entry_number, detail_number, direction, amount_idr, place. `periods`: the
+    booked row, in their order, and further rows for remainders: bank, evidence, statement_id, entry_number, detail_number, direction, amount_idr, place. `periods`: the
     period of each statement that names something of ours, by (bank, evidence, statement_id).
     """
 

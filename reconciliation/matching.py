@@ -43,7 +43,7 @@ class Matched:
 
     `matches` is matches.v1 sorted by end_to_end_id; `breaks` is breaks.v1; `placed` is described at
     `reconciliation.booked.Booked`; `bookings` has our own amounts of what statements show, by file: file_name, bank,
-    debited_count, debited_idr, back_count, back_idr. `statements` (with the period of the files they name) and `entries`
+    debited_idr, back_idr. `statements` (with the period of the files they name) and `entries`
     are what counts of those given, each statement once.
     """
 
@@ -187,16 +187,15 @@ def _matches(ours: Ours, reported: Reported, booked: Booked, state: Numbers) -> 
 
 
 def _bookings(ours: Ours, booked: Booked) -> pa.Table:
-    debited_count, debited_idr = ours.sum_by_file(booked.debited)
-    back_count, back_idr = ours.sum_by_file(booked.sent_back)
-    columns = {"file_name": ours.names, "bank": ours.banks, "debited_count": debited_count, "debited_idr": debited_idr}
-    return pa.table({**columns, "back_count": back_count, "back_idr": back_idr})
+    sums = {"debited_idr": ours.sum_by_file(booked.debited), "back_idr": ours.sum_by_file(booked.sent_back)}
+    return pa.table({"file_name": ours.names, "bank": ours.banks, **sums})
 
 
 def _rules(booked: Booked, report_rule: Numbers, entry_row: Numbers, is_back: Flags) -> Numbers:
-    """Positions in MATCH_RULES. A whole file's reversal has one row for many; a single one names its payment."""
-    named = np.append(to_flags(pc.is_valid(booked.rows["end_to_end_id"])), False)[booked.back_row]
-    back = np.where(named, MATCH_RULES.index(_BACK_ROW), MATCH_RULES.index(_BACK_WHOLE))
+    """Positions in MATCH_RULES. A whole file's reversal has one row for many."""
+    place = booked.placed["place"].slice(0, booked.rows.num_rows)
+    wholly = np.append(to_flags(pc.equal(place, "file_reversal")), False)[booked.back_row]
+    back = np.where(wholly, MATCH_RULES.index(_BACK_WHOLE), MATCH_RULES.index(_BACK_ROW))
     debit = booked.debit_rule + len(report_side.RULES) - 1
     rules: Numbers = np.where(is_back, back, np.where(entry_row >= 0, debit, report_rule))
     return rules

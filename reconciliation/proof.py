@@ -23,8 +23,8 @@ OUTCOMES = ("credited", "debited", "accepted", "submitted", "rejected", "returne
 """Where a sent instruction can stand. `submitted` covers what the bank has taken in and what it is silent about."""
 
 EQUATIONS = {
-    "entitled": "due = instructed + not instructed",
-    "first_attempts": "first attempts = first attempts that are due",
+    "entitled": "due = instructed + withdrawn + not instructed + decided since the last instruct",
+    "first_attempts": "first attempts not withdrawn = those of them that are due",
     "batched": "instructed = batched",
     "released": "batched = released + waiting + withdrawn",
     "file_total": "control sum of the file = sum of its instructions",
@@ -35,7 +35,7 @@ EQUATIONS = {
     "statement": "opening + credits - debits = closing",
     "statement_debits": "debits in statements = debited by our records + under breaks",
     "statement_credits": "credits in statements = sent back by our records + money received + under breaks",
-    "sent_back": "sent back in statements = rejected + returned after debit",
+    "sent_back": "bookings that send back = payments and whole files that ended so",
 }
 """The wording of each stage's equation; counts and rupiah stand beside it."""
 
@@ -59,14 +59,16 @@ Sums = dict[str, Sum]
 class Books:
     """One period's records: what was decided and sent, each as its own step left it, and what came of it.
 
-    `decisions`: decisions.v1 in force. `not_instructed`: participant_id, benefit, sequence, amount_idr of the due
-    that have no instruction (a hold, a name that cannot be written). `instructions`: instructions.v1 with state, as
-    recorded; `batches`: batches.v1; `files`: files.v1 with state, of the same period. `journal`: the period's trial
-    balance (account, balance_idr, transaction_count). `matched`: of all files concerned, other periods' too.
+    `decisions`: decisions.v1 in force; `seen`: decisions.v1 that the last `instruct` worked from. `not_instructed`:
+    participant_id, benefit, sequence, amount_idr of those due that it left without an instruction (a hold, a name that
+    cannot be written). `instructions`: instructions.v1 with state, as recorded; `batches`: batches.v1; `files`: files.v1
+    with state, of the same period. `journal`: the period's trial balance (account, balance_idr, transaction_count).
+    `matched`: of all files concerned, other periods' too.
     """
 
     period: str
     decisions: pa.Table
+    seen: pa.Table
     not_instructed: pa.Table
     instructions: pa.Table
     batches: pa.Table
@@ -111,15 +113,11 @@ _TRANCHE = ["participant_id", "benefit", "sequence"]
 
 
 def _of_disbursement(books: Books) -> Iterator[dict[str, Any]]:
-    due = books.decisions.filter(pc.equal(books.decisions["decision"], "due"))
-    tranches = due.select([*_TRANCHE, "amount_idr"])
-    instructed = books.instructions.select(_TRANCHE).group_by(_TRANCHE).aggregate([])
-    taken = tranches.join(instructed, _TRANCHE, join_type="left semi")
-    per_benefit = _prefixed(books.period, _sums(tranches, "benefit"))
-    right = _added(_sums(taken, "benefit"), _sums(books.not_instructed, "benefit"))
-    yield from _proofs("entitled", per_benefit, _prefixed(books.period, right))
-    first = books.instructions.filter(pc.equal(books.instructions["attempt"], 1)).select([*_TRANCHE, "amount_idr"])
-    covered = tranches.join(first.select(_TRANCHE), _TRANCHE, join_type="left semi")
+    due = _due(books.decisions)
+    right = _gathered(pair for part in _whereabouts(books, due) for pair in _sums(part, "benefit").items())
+    yield from _proofs("entitled", _prefixed(books.period, _sums(due, "benefit")), _prefixed(books.period, right))
+    first = _standing(books.instructions.filter(pc.equal(books.instructions["attempt"], 1)))
+    covered = due.join(first.select(_TRANCHE), _TRANCHE, join_type="left semi")
     yield from _proofs(
         "first_attempts",
         _prefixed(books.period, _sums(first, "benefit")),
@@ -127,9 +125,43 @@ def _of_disbursement(books: Books) -> Iterator[dict[str, Any]]:
     )
     batched = _prefixed(books.period, _totals(books.batches, "channel"))
     yield from _proofs("batched", _prefixed(books.period, _sums(books.instructions, "channel")), batched)
+    yield from _proofs("released", batched, _prefixed(books.period, _sums(_agreeing(books), "channel")))
     files = _own(books.files)
-    yield from _proofs("released", batched, _prefixed(books.period, _totals(files, "channel")))
     yield from _proofs("file_total", _totals(files, "file_name"), _sums(books.instructions, "file_name"))
+
+
+def _due(decisions: pa.Table) -> pa.Table:
+    return decisions.filter(pc.equal(decisions["decision"], "due")).select([*_TRANCHE, "amount_idr"])
+
+
+def _standing(instructions: pa.Table) -> pa.Table:
+    return instructions.filter(pc.not_equal(instructions["state"], "withdrawn"))
+
+
+def _whereabouts(books: Books, due: pa.Table) -> list[pa.Table]:
+    """The due tranches by where each must be: instructed, left out, decided since, or withdrawn and in none of these.
+
+    The first three are taken from three records and exclude each other, so a tranche in two of them is found as well.
+    """
+    alike = [*_TRANCHE, "amount_idr"]
+    instructed = due.join(_standing(books.instructions).select(_TRANCHE), _TRANCHE, join_type="left semi")
+    left_out = books.not_instructed.select(alike).join(due, alike, join_type="left semi")
+    since = due.join(_due(books.seen), alike, join_type="left anti")
+    withdrawn = due.join(books.instructions.select(_TRANCHE), _TRANCHE, join_type="left semi")
+    for other in (instructed, left_out, since):
+        withdrawn = withdrawn.join(other.select(_TRANCHE), _TRANCHE, join_type="left anti")
+    return [instructed, left_out, since, withdrawn]
+
+
+def _agreeing(books: Books) -> pa.Table:
+    """The instructions that wait, are withdrawn or are released just as their file is by its own record."""
+    files = _own(books.files)
+    of_file = files["state"].take(pc.index_in(books.instructions["file_name"], files["file_name"].combine_chunks()))
+    return books.instructions.filter(pc.equal(_release_of(books.instructions["state"]), _release_of(of_file)))
+
+
+def _release_of(states: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_in(states, pa.array(["drafted", "withdrawn"])), states, "released")
 
 
 def _own(files: pa.Table) -> pa.Table:
@@ -140,13 +172,14 @@ def _own(files: pa.Table) -> pa.Table:
 
 
 def _of_outcomes(books: Books) -> Iterator[dict[str, Any]]:
+    """What the files state against the states that are recorded, which is where the next step looks."""
     files = _own(books.files)
     sent = files.filter(pc.is_in(files["state"], pa.array(sorted(AT_THE_BANK))))
-    matches = books.matched.matches
-    stands = matches.filter(
+    recorded = books.instructions
+    stands = recorded.filter(
         pc.and_(
-            pc.is_in(matches["state"], pa.array(OUTCOMES)),
-            pc.is_in(matches["file_name"], sent["file_name"].combine_chunks()),
+            pc.is_in(recorded["state"], pa.array(OUTCOMES)),
+            pc.is_in(recorded["file_name"], sent["file_name"].combine_chunks()),
         )
     )
     by_file = _sums(stands, "file_name")
@@ -205,18 +238,18 @@ def _of_statements(matched: Matched, period: str) -> Iterator[dict[str, Any]]:
 
 
 def _sent_back(matched: Matched) -> Iterator[dict[str, Any]]:
-    """What the statement sends back, against instructions that ended so; counts are instructions."""
+    """Bookings that send back, against instructions, and files as a whole, that ended so."""
     placed = matched.placed
     back = placed.filter(pc.is_in(placed["place"], pa.array(["reversal", "file_reversal"])))
-    counts = _sums(matched.bookings, "bank", "back_count")
-    left = {bank: Sum(counts.get(bank, _NOTHING).idr, total.idr) for bank, total in _sums(back, "bank").items()}
+    left = _sums(back.filter(pc.greater(back["amount_idr"], 0)), "bank")  # a booking's further rows bear no amount
     matches = matched.matches
-    ended = matches.filter(pc.starts_with(matches["match_rule"], "statement:reversal"))
-    ended = pa.concat_tables([ended, matches.filter(pc.equal(matches["match_rule"], "statement:file_reversal"))])
-    ended = ended.filter(pc.is_in(ended["state"], pa.array(["rejected", "returned"])))
+    ended = matches.filter(pc.is_in(matches["state"], pa.array(["rejected", "returned"])))
+    singly = ended.filter(pc.equal(ended["match_rule"], "statement:reversal"))
+    wholly = ended.filter(pc.equal(ended["match_rule"], "statement:file_reversal"))
     bank = dict(zip(matched.bookings["file_name"].to_pylist(), matched.bookings["bank"].to_pylist(), strict=True))
-    right = _gathered((bank[name], total) for name, total in _sums(ended, "file_name").items())
-    yield from _proofs("sent_back", left, right)
+    files = {name: Sum(1, total.idr) for name, total in _sums(wholly, "file_name").items()}
+    sums = [*_sums(singly, "file_name").items(), *files.items()]
+    yield from _proofs("sent_back", left, _gathered((bank[name], total) for name, total in sums))
 
 
 def _one_way(rows: pa.Table, direction: str) -> pa.Table:
@@ -249,10 +282,6 @@ def _gathered(pairs: Iterable[tuple[str, Sum]]) -> Sums:
     for scope, total in pairs:
         sums[scope] = sums[scope].plus(total)
     return dict(sums)
-
-
-def _added(one: Sums, other: Sums) -> Sums:
-    return _gathered([*one.items(), *other.items()])
 
 
 def _prefixed(period: str, sums: Sums) -> Sums:

@@ -114,12 +114,11 @@ class Ours:
             found.setdefault(file.bank, file.period)
         return found
 
-    def sum_by_file(self, chosen: Flags) -> tuple[Numbers, Numbers]:
-        """Count and rupiah of the chosen instructions, by file."""
-        counts = np.bincount(self.file[chosen], minlength=len(self.files)).astype(np.int64)
+    def sum_by_file(self, chosen: Flags) -> Numbers:
+        """Whole rupiah of the chosen instructions, by file."""
         sums = np.zeros(len(self.files), dtype=np.int64)
         np.add.at(sums, self.file[chosen], self.amount[chosen])
-        return counts, sums
+        return sums
 
 
 def to_flags(column: Any) -> Flags:

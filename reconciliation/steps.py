@@ -328,6 +328,7 @@ def _books(house: House, connection: Connection, period: str, found: Found) -> B
     return Books(
         period=period,
         decisions=queries.decisions_in_force(connection, house.archive, period),
+        seen=queries.decisions_seen(connection, house.archive, period),
         not_instructed=queries.left_out(connection, house.archive, period),
         instructions=instructions.select([*TABLES["instructions.v1"].columns, "state"]),
         batches=batches.filter(pc.equal(batches.column("period"), period)),

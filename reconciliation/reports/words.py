@@ -186,8 +186,8 @@ STAGES = {
 }
 
 EQUATIONS = {
-    "entitled": "jatuh tempo = diinstruksikan + tidak diinstruksikan",
-    "first_attempts": "percobaan pertama = percobaan pertama yang jatuh tempo",
+    "entitled": "jatuh tempo = diinstruksikan + dibatalkan + tidak diinstruksikan + diputuskan sejak instruksi terakhir",
+    "first_attempts": "percobaan pertama yang tidak dibatalkan = di antaranya yang jatuh tempo",
     "batched": "diinstruksikan = masuk kelompok pembayaran",
     "released": "kelompok pembayaran = dilepas + menunggu + dibatalkan",
     "file_total": "jumlah kontrol berkas = jumlah instruksinya",
@@ -196,7 +196,7 @@ EQUATIONS = {
     "statement": "saldo awal + kredit − debit = saldo akhir",
     "statement_debits": "debit di rekening koran = debit menurut catatan kami + dalam selisih",
     "statement_credits": "kredit di rekening koran = dana kembali menurut catatan kami + dana masuk + dalam selisih",
-    "sent_back": "dana kembali di rekening koran = ditolak + retur setelah debit",
+    "sent_back": "pembukuan dana kembali = pembayaran dan berkas utuh yang berakhir demikian",
 }
 EQUATIONS |= dict.fromkeys(("outcome_of_bank", "outcome_of_period"), EQUATIONS["outcome"])
 """The equations of the proofs in Indonesian, by stage; the English wording is the proof's own."""

@@ -37,6 +37,7 @@ from tests.lib.joined import (
     unproved,
 )
 from tests.lib.payment_files import payment_file, pays
+from tests.lib.small_drop import people, write_drop
 from tests.lib.small_home import begun, dump, events, file_states, instruction_states
 
 
@@ -352,6 +353,26 @@ class TestNewAttempts:
             paying.instruct(house, PERIOD, "siti")
         assert attempts(house)[-COUNT:] == [(3, 2, "drafted")] * COUNT
         assert paid_once(house)
+
+    def test_a_rejected_batch_of_people_who_are_not_due_any_more_leaves_every_proof(self, home: Path) -> None:
+        house = opened(home)
+        paying.reject(house, batch_of(house)["batch"], "budi", "uji")
+        proving.reconcile(house, PERIOD)
+        before_any_review = datetime(2020, 6, 2, 1, tzinfo=UTC)
+        assert paying.entitle(house, PERIOD, before_any_review)["decisions"] == {"not_due": COUNT}
+        proving.reconcile(house, PERIOD)
+        assert unproved(house) == []
+
+    def test_reconciling_between_a_decision_and_its_instructions_leaves_every_proof(self, home: Path) -> None:
+        house = opened(home)
+        paying.intake(house, str(write_drop(home.parent / "more", people(COUNT + 2, [BANK]))))
+        assert paying.entitle(house, PERIOD)["decisions"] == {"due": COUNT + 2}
+        proving.reconcile(house, PERIOD)
+        assert unproved(house) == []
+        paying.hold(house, "CONTOH0009", "hold", "uji")
+        assert paying.instruct(house, PERIOD, "siti")["left_out"] == {"on_hold": 1}
+        proving.reconcile(house, PERIOD)
+        assert unproved(house) == []
 
     def test_a_withdrawn_batch_is_never_sent(self, home: Path) -> None:
         house = opened(home)

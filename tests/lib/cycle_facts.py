@@ -140,7 +140,7 @@ def _listed() -> dict[str, list[dict[str, Any]]]:
             {"reference": "SP2D-200934", "amount_idr": 18_000_000_000, "at": AT - timedelta(days=30), "person": "rina"},
         ],
         "proofs": [
-            _proof("entitled", "2020-12 incentive", "due = instructed + not instructed", 3214),
+            _proof("entitled", "2020-12 incentive", "due = instructed + withdrawn + not instructed + decided since the last instruct", 3214),
             _proof("batched", "2020-12 ovo", "instructed = batched", 988),
             _proof("file_total", "PRAKERJA_OVO_1.xml", "control sum of the file = sum of its instructions", 988),
             _proof("outcome", "2020-12 ovo", "sent = credited + debited + accepted + in flight or silent", 988, 987),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from reconciliation.proof import Books, prove
@@ -11,6 +12,7 @@ from schemas.tables import TABLES
 from tests.lib.reconciling import LATE, PERIOD, TRANCHE, World, balances, debit_of, entry, reversal_of, states
 
 IDS = ["E1", "E2", "E3"]
+LOST = TABLES["left_out.v1"].schema.empty_table()
 
 
 @pytest.fixture
@@ -33,8 +35,10 @@ def books(made: World, **changes: Any) -> Books:
     instructions = _table("instructions.v1", [{**row, "attempt": 1} for row in sent])
     state = states(made.matched(LATE))
     batches = [{**row, "period": PERIOD} for row in made.files]
+    in_force = _table("decisions.v1", [*decisions, {**waiting, "participant_id": "P-HELD", "decision": "held"}])
     tables = {
-        "decisions": _table("decisions.v1", [*decisions, {**waiting, "participant_id": "P-HELD", "decision": "held"}]),
+        "decisions": in_force,
+        "seen": in_force,
         "not_instructed": pa.Table.from_pylist([waiting]),
         "instructions": instructions.append_column("state", [[state[row["end_to_end_id"]] for row in sent]]),
         "batches": _table("batches.v1", batches),
@@ -77,7 +81,7 @@ def test_the_sums_are_those_of_the_records(made: World) -> None:
 
 
 def test_a_due_decision_that_is_neither_instructed_nor_explained_is_found(made: World) -> None:
-    lost = books(made).not_instructed.slice(0, 0)
+    lost = LOST
     expected = {("entitled", f"{PERIOD} incentive"): (5, 4, 5 * TRANCHE, 4 * TRANCHE)}
     assert failed(prove(books(made, not_instructed=lost))) == expected
 
@@ -94,9 +98,79 @@ def test_an_instruction_lost_between_the_record_and_its_file_is_found(made: Worl
     assert ("batched", f"{PERIOD} ovo") in failed(proofs)
 
 
-def test_a_sent_payment_that_stands_nowhere_is_found(made: World) -> None:
-    matched = replace(made.matched(LATE), matches=made.matched(LATE).matches.slice(1))
-    assert ("outcome", "F1") in failed(prove(books(made, matched=matched)))
+def test_whoever_is_due_since_the_last_instruct_waits_for_the_next(made: World) -> None:
+    seen = books(made).seen
+    proofs = prove(
+        books(made, seen=seen.filter(pc.not_equal(seen["participant_id"], "P-ON-HOLD")), not_instructed=LOST)
+    )
+    assert failed(proofs) == {}
+
+
+def test_whoever_was_left_out_and_is_due_no_more_is_no_longer_looked_for(made: World) -> None:
+    decisions = books(made).decisions
+    fewer = decisions.filter(pc.not_equal(decisions["participant_id"], "P-ON-HOLD"))
+    assert failed(prove(books(made, decisions=fewer))) == {}
+
+
+def test_one_who_is_instructed_and_left_out_is_found(made: World) -> None:
+    twice = pa.concat_tables([books(made).not_instructed, _due_of(made, "E1")])
+    expected = {("entitled", f"{PERIOD} incentive"): (5, 6, 5 * TRANCHE, 6 * TRANCHE)}
+    assert failed(prove(books(made, not_instructed=twice))) == expected
+
+
+def _due_of(made: World, end_to_end_id: str) -> pa.Table:
+    due = books(made).decisions
+    mine = due.filter(pc.equal(due["participant_id"], f"P{end_to_end_id}"))
+    return mine.select(["participant_id", "benefit", "sequence", "amount_idr"])
+
+
+@pytest.mark.parametrize("still_due", [True, False])
+def test_a_withdrawn_first_attempt_needs_no_due_decision_any_more(made: World, still_due: bool) -> None:
+    made.file("F3", ["E7"], state="withdrawn")
+    decisions = books(made).decisions
+    mine = pc.equal(decisions["participant_id"], "PE7")
+    held = decisions.filter(pc.invert(mine))
+    assert failed(prove(books(made, decisions=decisions if still_due else held))) == {}
+    again = pa.concat_tables([books(made).not_instructed, _due_of(made, "E7")])
+    assert failed(prove(books(made, not_instructed=again))) == {}, "and then left out by the next instruct"
+
+
+def recorded(made: World, **states: str) -> Books:
+    """The books with other states on record than matching found."""
+    instructions = books(made).instructions
+    now = zip(instructions["end_to_end_id"].to_pylist(), instructions["state"].to_pylist(), strict=True)
+    column = pa.array([states.get(name, state) for name, state in now], pa.string())
+    return books(made, instructions=instructions.set_column(instructions.num_columns - 1, "state", column))
+
+
+def test_a_sent_payment_whose_record_stands_nowhere_is_found_whatever_matching_says(made: World) -> None:
+    found = failed(prove(recorded(made, E3="drafted")))
+    assert found["outcome", "F1"] == (3, 2, 3 * TRANCHE, 2 * TRANCHE)
+    assert found["outcome_of_period", PERIOD] == (4, 3, 4 * TRANCHE, 3 * TRANCHE)
+
+
+def test_a_payment_that_moved_although_its_file_was_withdrawn_is_found(made: World) -> None:
+    made.file("F3", ["E7"], state="withdrawn")
+    assert failed(prove(recorded(made, E7="submitted")))["released", f"{PERIOD} bni"] == (
+        4,
+        3,
+        4 * TRANCHE,
+        3 * TRANCHE,
+    )
+
+
+def test_money_sent_back_to_nobody_is_found(made: World) -> None:
+    matches = made.matched(LATE).matches
+    matched = replace(made.matched(LATE), matches=matches.filter(pc.not_equal(matches["end_to_end_id"], "E2")))
+    assert failed(prove(books(made, matched=matched))) == {("sent_back", "bni"): (1, 0, TRANCHE, 0)}
+
+
+def test_a_file_sent_back_as_a_whole_is_one_booking_for_one_file(made: World) -> None:
+    made.statement(2, [debit_of("F2", TRANCHE), reversal_of(None, TRANCHE, message_id="M-F2")], bank="ovo")
+    proofs = prove(books(made))
+    (row,) = (row for row in proofs.to_pylist() if (row["stage"], row["scope"]) == ("sent_back", "ovo"))
+    assert (row["left_count"], row["right_count"], row["left_idr"]) == (1, 1, TRANCHE)
+    assert row["holds"]
 
 
 def test_a_statement_that_does_not_add_up_fails_its_proof_by_that_much(made: World) -> None:
