@@ -15,6 +15,7 @@ from disbursement.submission import record_state
 from ledger import queries, store
 from ledger.house import House
 from ledger.instants import to_micros
+from schemas.identifiers import content_code, end_to_end_id
 from simulator.descriptions import describe_bank
 from tests.lib.payment_files import Pay, payment_file
 from treasury.house import init_house, open_house
@@ -70,19 +71,19 @@ def instruction(file_name: str, number: int, **changed: Any) -> dict[str, Any]:
 
 def reference(file_name: str, number: int) -> str:
     """The end-to-end id of an instruction of `instruction`."""
-    return f"{file_name.removesuffix('.xml')}X{number:06}".upper().replace("-", "").rjust(15, "S")
+    return end_to_end_id(f"P-{file_name}-{number}", "incentive", 1, 1)
 
 
 def _file(house: House, batch: str, channel: str, number: int, people: int) -> dict[str, Any]:
     name = f"{batch}-{number}.xml"
     pays = [Pay(reference(name, n), str(TRANCHE)) for n in range(people)]
-    message = f"M-{batch}-{number}"
+    message = f"{EXECUTION:%Y%m%d}{number:03}{content_code(name, 12)}"
     data = payment_file(
         describe_bank(channel), pays, message_id=message, created_at=AT.isoformat(), execution_date=f"{EXECUTION}"
     )
     return {
         "file_name": name, "channel": channel, "batch": batch, "message_id": message,
-        "payment_information_id": f"{message}-P", "format": describe_bank(channel).pain001,
+        "payment_information_id": f"{message}P1", "format": describe_bank(channel).pain001,
         "transaction_count": people, "control_sum_idr": people * TRANCHE, "sha256": house.archive.put(data),
         "byte_count": len(data), "is_companion": False,
     }  # fmt: skip
