@@ -1,6 +1,7 @@
 """
 **Pengambilan jawaban.** Setiap seperempat jam: mengambil laporan status dan rekening koran yang ditinggalkan setiap bank,
-menyimpan bitanya lebih dahulu, lalu membacanya. Bulan yang tersentuh direkonsiliasi sendiri.
+menyimpan bitanya lebih dahulu, lalu membacanya. Bulan yang tersentuh direkonsiliasi sendiri, juga bila sebagian
+pengambilan gagal.
 
 - Satu berkas yang rusak tidak menghentikan yang lain; berkas itu menjadi selisih yang bernama.
 - Bank tidak terjangkau: dicoba lagi sendiri; lewat dua belas menit ada peringatan di log.
@@ -8,7 +9,7 @@ menyimpan bitanya lebih dahulu, lalu membacanya. Bulan yang tersentuh direkonsil
 
 ---
 **Collect.** Every quarter of an hour: fetches the status reports and statements that each bank has left, stores their bytes
-first, then reads them. The months that they touch are reconciled by themselves.
+first, then reads them. The months that they touch are reconciled by themselves, also when some of the fetching fails.
 
 - One damaged file never stops the rest; it becomes a break with a name.
 - A bank out of reach is tried again; after twelve minutes there is an alert in the log.
@@ -42,20 +43,18 @@ def collect() -> None:
         return manners.bank_codes()
 
     @task
-    def fetch(bank: str) -> list[str]:
+    def fetch(bank: str) -> None:
         from reconciliation import steps
 
-        taken = steps.collect(manners.house(), bank)
-        manners.note(taken)
-        return list(taken["periods"])
+        manners.note(steps.collect(manners.house(), bank))
 
     @task(outlets=[manners.RESPONSES], trigger_rule="all_done")
-    def announce(touched: list[list[str] | None], outlet_events: Any = None) -> None:
-        periods = {period for each in touched for period in each or ()}
-        manners.announce(outlet_events, manners.RESPONSES, periods)
+    def announce(outlet_events: Any = None) -> None:
+        from reconciliation import steps
 
-    touched = fetch.expand(bank=banks())
-    touched >> [announce(touched), manners.settled()]
+        manners.announce(outlet_events, manners.RESPONSES, steps.unreconciled(manners.house()))
+
+    fetch.expand(bank=banks()) >> [announce(), manners.settled()]
 
 
 collect()

@@ -400,6 +400,14 @@ def received(connection: sa.Connection, bank: str) -> set[str]:
     return set(connection.scalars(sa.select(i.sha256).where(i.bank == bank)))
 
 
+def unreconciled_periods(connection: sa.Connection) -> list[str]:
+    """The periods of which something was received that no reconciliation of theirs has seen, sorted."""
+    i, r = store.inbound_periods.c, store.reconciled_evidence.c
+    seen = sa.select(sa.func.max(r.seq)).where(r.period == i.period).scalar_subquery()
+    query = sa.select(i.period).distinct().where(i.seq > sa.func.coalesce(seen, 0)).order_by(i.period)
+    return list(connection.scalars(query))
+
+
 def exception_acts(connection: sa.Connection) -> pa.Table:
     """Every act on every case, in order."""
     return store.read(connection, sa.select(store.exception_acts).order_by(store.exception_acts.c.seq))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from banks import exchange
 from banks.exchange import BankConnection
@@ -29,7 +30,10 @@ _WHENCE = [pa.field("bank", TEXT), pa.field("evidence", TEXT), pa.field("receive
 
 
 def save_received(house: House, connection: Connection, received: Received) -> bool:
-    """Record a file that was received and the tables read from it; False when the bank had sent the same bytes before."""
+    """Record a file that was received, the tables read from it and the periods that it speaks of.
+
+    False when the bank had sent the same bytes before.
+    """
     parsed = [
         put_table(house.archive, shown(getattr(received, name), partial(house.keys.mac_array, "bank words")))
         for name in _TABLES.get(received.kind, ())
@@ -48,7 +52,25 @@ def save_received(house: House, connection: Connection, received: Received) -> b
         "row_count": received.row_count,
         "at": to_micros(house.at),
     }
-    return store.insert_new(connection, store.inbound_files, [row]) == 1
+    if not store.insert_new(connection, store.inbound_files, [row]):
+        return False
+    spoken_of = [{"seq": row["seq"], "period": period} for period in periods_of(connection, [received])]
+    store.insert(connection, store.inbound_periods, spoken_of)
+    return True
+
+
+def periods_of(connection: Connection, received: Iterable[Received]) -> list[str]:
+    """The periods of our payments that received files speak of, sorted.
+
+    A bank may put a file's own references where a payment's stands, so those are looked for there as well.
+    """
+    names: dict[str, set[str]] = {"message_id": set(), "payment_information_id": set(), "end_to_end_id": set()}
+    for one in received:
+        for table in (one.responses, one.entries):
+            for column, found in names.items():
+                found.update(value for value in pc.unique(table.column(column)).to_pylist() if value)
+    messages, blocks, references = names.values()
+    return sorted(queries.periods_named(connection, messages | references, blocks | references, sorted(references)))
 
 
 def load(connection: Connection, archive: Archive) -> dict[str, pa.Table]:

@@ -116,7 +116,8 @@ def _settle(house: House, received: list[Received]) -> dict[str, Any]:
         for one in received:
             for name in ("responses", "statements", "entries"):
                 gate.check(f"{name}.v1", getattr(one, name))
-    periods = _periods(house, received)
+    with house.store.reading() as connection:
+        periods = evidence.periods_of(connection, received)
     for period in periods:
         with house.store.transaction() as connection:
             _record(house, connection, _match(house, connection, period))
@@ -124,22 +125,15 @@ def _settle(house: House, received: list[Received]) -> dict[str, Any]:
         {"bank": one.bank, "file_name": one.file_name, "kind": one.kind, "state": one.state, "reason": one.reason}
         for one in received
     ]
-    return {"files": files, "periods": periods}
+    return {"files": files, "periods": periods, "warnings": gate.warnings()}
 
 
-def _periods(house: House, received: list[Received]) -> list[str]:
-    """The periods of our payments that the received files speak of."""
-    names: dict[str, set[str]] = {"message_id": set(), "payment_information_id": set(), "end_to_end_id": set()}
-    for one in received:
-        for table in (one.responses, one.entries):
-            for column, found in names.items():
-                found.update(value for value in pc.unique(table.column(column)).to_pylist() if value)
+def unreconciled(house: House) -> list[str]:
+    """The periods that received files speak of and that were not reconciled since, whoever took the files and however
+    that ended.
+    """
     with house.store.reading() as connection:
-        return sorted(
-            queries.periods_named(
-                connection, names["message_id"], names["payment_information_id"], sorted(names["end_to_end_id"])
-            )
-        )
+        return queries.unreconciled_periods(connection)
 
 
 class Found(NamedTuple):
@@ -291,6 +285,9 @@ def reconcile(house: House, period: str) -> dict[str, Any]:
             gate.check("matches.v1", found.matches)
             gate.stop_if_failed()
             _record(house, connection, found)
+            last = store.next_seq(connection, store.inbound_files) - 1
+            seen = {"period": period, "seq": last, "at": to_micros(house.at)}
+            store.insert_new(connection, store.reconciled_evidence, [seen])
             proofs = prove(_books(house, connection, period, found))
             states = dict(sorted(Counter(found.matches.column("state").to_pylist()).items()))
             breaks = _save_run(house, connection, period, found, proofs, states)

@@ -17,7 +17,7 @@ from reconciliation import steps as proving
 from schemas.errors import InputRejected, PersonNeeded, TryLater
 from simulator.bank import SimulatedBank
 from simulator.descriptions import describe_bank
-from tests.lib.small_home import bytes_of, dump, events, instruction_states, released, small_home
+from tests.lib.small_home import PERIOD, bytes_of, dump, events, instruction_states, released, small_home
 from tests.lib.sshd import SshServer
 
 pytestmark = pytest.mark.needs("openssh")
@@ -48,6 +48,7 @@ def outbox(server: SshServer) -> set[str]:
 def test_each_answer_is_fetched_once_and_stays_at_the_bank(house: House, sftp_server: SshServer) -> None:
     names = outbox(sftp_server)
     told = proving.collect(house)
+    assert (told["periods"], told["warnings"]) == ([PERIOD], [])
     assert {file["file_name"] for file in told["files"]} == names == outbox(sftp_server)
     assert set(instruction_states(house).values()) == {"debited"}
     before = dump(house)
@@ -75,6 +76,7 @@ def test_a_file_that_cannot_be_had_keeps_no_other_and_is_said(house: House, sftp
     fetched = house.store.read(sa.select(store.inbound_names.c.file_name))["file_name"].to_pylist()
     assert set(fetched) == names
     assert set(instruction_states(house).values()) == {"debited"}
+    assert proving.unreconciled(house) == [PERIOD], "what could be had is reconciled all the same"
 
 
 def test_a_file_that_is_no_answer_is_kept_and_set_aside_beside_the_others(house: House, sftp_server: SshServer) -> None:

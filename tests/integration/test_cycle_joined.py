@@ -16,7 +16,9 @@ from lxml import etree
 from disbursement import steps as paying
 from ledger import queries, store
 from ledger.house import House
+from reconciliation import evidence
 from reconciliation import steps as proving
+from reconciliation.inbox import take
 from schemas.errors import InputRejected, PersonNeeded, ProofFailed, SalurError, TryLater
 from simulator.bank import SimulatedBank
 from simulator.descriptions import describe_bank
@@ -277,6 +279,27 @@ class TestBanks:
         assert "statement_gap" in {kind for kind, _, _ in breaks(sent.house)}
         assert sent.tally() == {"debited": COUNT}
 
+    def test_what_was_received_is_reconciled_once_however_the_taking_ended(self, home: Path) -> None:
+        sent = sent_to(home)
+        assert proving.unreconciled(sent.house) == []
+        report, *rest = sent.answers()
+        one = take(report[1], BANK, report[0], sent.house.archive, set())
+        with sent.house.store.transaction() as connection:
+            evidence.save_received(sent.house, connection, one)  # and killed before anything more
+        assert proving.unreconciled(sent.house) == [PERIOD]
+        proving.reconcile(sent.house, PERIOD)
+        assert (proving.unreconciled(sent.house), sent.tally()) == ([], {"debited": COUNT})
+        sent.receive([report])
+        assert proving.unreconciled(sent.house) == [], "the same bytes say nothing new"
+        sent.receive(rest)
+        assert proving.unreconciled(sent.house) == [PERIOD]
+
+    def test_a_statement_that_names_a_file_where_a_payment_stands_touches_its_period(self, home: Path) -> None:
+        sent = sent_to(home)
+        (statement,) = (answer for answer in sent.answers() + sent.bank.close_day() if "camt053" in answer[0])
+        assert proving.receive(sent.house, written(home, naming_by_payment(statement[1])), BANK)["periods"] == [PERIOD]
+        assert sent.tally() == {"debited": COUNT}
+
     def test_a_file_that_no_bank_wrote_is_set_aside_and_stops_nothing(self, home: Path) -> None:
         sent = sent_to(home)
         assert sent.receive([("photo.jpg", b"\xff\xd8\xff"), ("empty.xml", b"")]) == ["quarantined", "quarantined"]
@@ -317,6 +340,25 @@ def without(report: bytes, reference: str) -> bytes:
     for group in root.iter("{*}GrpSts", "{*}PmtInfSts"):
         group.text = "PART"
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def naming_by_payment(statement: bytes) -> bytes:
+    """A statement that names our file as the payment's reference, and nowhere else."""
+    root = etree.fromstring(statement)
+    for refs in root.iter("{*}Refs"):
+        (named,) = (child.text for child in refs if child.tag.endswith("MsgId"))
+        space = refs.tag.removesuffix("Refs")
+        for child in list(refs):
+            refs.remove(child)
+        etree.SubElement(refs, f"{space}EndToEndId").text = named
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def written(home: Path, statement: bytes) -> Path:
+    """A statement as a file to carry."""
+    path = home.parent / "statement.xml"
+    path.write_bytes(statement)
+    return path
 
 
 def wrong_closing(statement: bytes) -> bytes:
