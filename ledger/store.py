@@ -1,4 +1,4 @@
-"""The record in SQL: tables built from the definitions in `schemas`, insert-only, on SQLite by default.
+"""The record in SQL: tables built from the definitions in `schemas`, insert-only, on SQLite.
 
 Uniqueness is the database's business. At most one attempt of an entitlement can be open or successful, by keys alone:
 `instructions` is unique on (participant, benefit, sequence, attempt); `attempt_ends` holds how an attempt ended without
@@ -15,11 +15,12 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from schemas.errors import InputRejected, TryLater
+from schemas.errors import EvidenceDamaged, InputRejected, SalurError, TryLater
 from schemas.fields import BYTES, DATE, FIELDS, FLAG, INSTANT, WHOLE
 from schemas.tables import TABLES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Counted up with every change of a table below: a ledger of another version is refused, not guessed at."""
 BATCH_ROWS = 50_000
 
 METADATA = sa.MetaData()
@@ -193,6 +194,9 @@ inbound_files = _define(
 inbound_names = _define(
     "inbound_names", "bank file_name byte_count listed_at sha256 at", "bank file_name byte_count listed_at"
 )
+# Of which periods a received file (by its `seq`) speaks, and up to which file a period was reconciled.
+inbound_periods = _define("inbound_periods", "seq period", "seq period")
+reconciled_evidence = _define("reconciled_evidence", "period seq at", "period seq")
 reconciliation_runs = _define("reconciliation_runs", "seq run_id period at archive_key row_count details", "seq")
 breaks = _define(
     "breaks",
@@ -221,7 +225,7 @@ def _insert_only(table: sa.Table) -> None:
             f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} "
             f"BEGIN SELECT RAISE(ABORT, '{table.name} is insert-only'); END"
         )
-        sa.event.listen(table, "after_create", statement.execute_if(dialect="sqlite"))
+        sa.event.listen(table, "after_create", statement)
 
 
 for _each in METADATA.tables.values():
@@ -233,39 +237,51 @@ class Store:
 
     def __init__(self, dsn: str) -> None:
         try:
-            self.engine = sa.create_engine(dsn)
+            url = sa.make_url(dsn)
         except sa.exc.ArgumentError:
             raise InputRejected(
                 "The ledger's DSN cannot be read.", "", "Give a SQLAlchemy URL in salur.toml."
             ) from None
-        if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _sqlite_connect)
-            sa.event.listen(self.engine, "begin", _sqlite_begin)
+        if url.get_backend_name() != "sqlite":
+            raise InputRejected(
+                f"The ledger cannot be kept in {url.get_backend_name()}.",
+                "What makes it insert-only is written for SQLite alone.",
+                "Give a DSN that begins with sqlite:///.",
+            )
+        self.engine = sa.create_engine(url)
+        self._is_checked = False
+        sa.event.listen(self.engine, "connect", _sqlite_connect)
+        sa.event.listen(self.engine, "begin", _sqlite_begin)
 
     def create(self, at_us: int) -> None:
-        """Make the tables of this version; a ledger that has them already is left as it is."""
-        METADATA.create_all(self.engine)
-        with self.transaction() as connection:
-            insert_new(connection, schema_versions, [{"version": SCHEMA_VERSION, "at": at_us}])
+        """Make the tables of this version; a ledger that has them already is left as it is, one of another refused."""
+        with _told(), self.engine.begin() as connection:
+            if sa.inspect(connection).has_table(schema_versions.name):
+                _check_version(connection)
+            else:
+                METADATA.create_all(connection)
+                insert(connection, schema_versions, [{"version": SCHEMA_VERSION, "at": at_us}])
+        self._is_checked = True
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """All or nothing. On SQLite the write lock is taken at once, so two writers wait for each other."""
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except sa.exc.OperationalError as error:
-            raise _out_of_reach(error) from None
+        """All or nothing. The write lock is taken at once, so two writers wait for each other."""
+        with _told(), self.engine.begin() as connection:
+            self._check(connection)
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection to read by; nothing is kept of what is written through it."""
-        try:
-            with self.engine.connect().execution_options(reading=True) as connection:
-                yield connection
-                connection.rollback()
-        except sa.exc.OperationalError as error:
-            raise _out_of_reach(error) from None
+        with _told(), self.engine.connect().execution_options(reading=True) as connection:
+            self._check(connection)
+            yield connection
+            connection.rollback()
+
+    def _check(self, connection: sa.Connection) -> None:
+        if not self._is_checked:
+            _check_version(connection)
+            self._is_checked = True
 
     def read(self, query: sa.Select[Any], schema: pa.Schema | None = None) -> pa.Table:
         """The rows of `query` as an Arrow table; types come from the fields' definitions, or from `schema`."""
@@ -292,8 +308,40 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
 
 
-def _out_of_reach(error: sa.exc.OperationalError) -> TryLater:
-    return TryLater("The ledger cannot be used now.", str(error.orig), "Mend the cause, then give the command again.")
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of the database in an operator's words; one of a broken key stays what it is."""
+    try:
+        yield
+    except sa.exc.DatabaseError as error:
+        told = _words(error)
+        if told is None:
+            raise
+        raise told from None
+
+
+def _words(error: sa.exc.DatabaseError) -> SalurError | None:
+    if isinstance(error, sa.exc.OperationalError):
+        return TryLater(
+            "The ledger cannot be used now.", str(error.orig), "Mend the cause, then give the command again."
+        )
+    if type(error) is sa.exc.DatabaseError:  # SQLite's word for a file that is no database, or is damaged
+        return EvidenceDamaged("The ledger is not what was recorded.", str(error.orig), "Restore it from a backup.")
+    return None
+
+
+def _check_version(connection: sa.Connection) -> None:
+    """Refuse a ledger whose tables are of another version than this code reads and writes."""
+    has_versions = sa.inspect(connection).has_table(schema_versions.name)
+    found = connection.scalar(sa.select(sa.func.max(schema_versions.c.version))) if has_versions else None
+    if found != SCHEMA_VERSION:
+        raise InputRejected(
+            f"The ledger's tables are of version {found}; this Salur needs {SCHEMA_VERSION}."
+            if found
+            else "The ledger has no tables.",
+            "",
+            "Use the Salur that made this home, or make a new one." if found else "Run: salur init",
+        )
 
 
 def arrow_type(name: str) -> pa.DataType:

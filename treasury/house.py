@@ -60,13 +60,16 @@ def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive:
     path = home_path(home)
     config = path / CONFIG
     made = not config.exists()
+    dsn = dsn or "sqlite:///ledger.db"
+    if made:
+        Store(dsn)  # one that cannot be is refused before anything is written
     try:
         path.mkdir(parents=True, exist_ok=True)
         if made:
             if not (path / KEY).exists():
                 new_key_file(path / KEY)
             (path / "archive").mkdir(exist_ok=True)
-            settings = {"dsn": _quoted(dsn or "sqlite:///ledger.db"), "archive": _quoted(archive or "archive")}
+            settings = {"dsn": _quoted(dsn), "archive": _quoted(archive or "archive")}
             config.write_text(_TEMPLATE.format(**settings), encoding="utf-8")
     except OSError as error:
         raise TryLater(

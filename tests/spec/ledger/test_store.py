@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from ledger import store
 from ledger.house import House
 from ledger.store import Store
-from schemas.errors import InputRejected, TryLater
+from schemas.errors import EvidenceDamaged, InputRejected, TryLater
 from schemas.fields import BYTES, DATE, FIELDS, FLAG, INSTANT, WHOLE
 from tests.lib.small_home import AT, drafted, instruction, small_home
+from treasury.house import init_house
 
 
 @pytest.fixture
@@ -42,9 +43,9 @@ def raw(house: House) -> sqlite3.Connection:
 
 def row_of(table: sa.Table) -> dict[str, Any]:
     """A made-up row with a value of the right type in every column."""
-    samples: dict[Any, Any] = {WHOLE: 2, INSTANT: 1, DATE: date(2020, 1, 1), FLAG: True, BYTES: b"x"}
+    samples: dict[Any, Any] = {WHOLE: 7, INSTANT: 1, DATE: date(2020, 1, 1), FLAG: True, BYTES: b"x"}
     row = {column.name: samples.get(FIELDS[column.name].type, "x") for column in table.columns}
-    checked = {"instructions": {"previous_attempt": 1}, "journal": {"credit": "y"}}
+    checked = {"instructions": {"previous_attempt": 6}, "journal": {"credit": "y"}}
     return row | checked.get(table.name, {})
 
 
@@ -259,6 +260,42 @@ def test_a_reader_is_not_kept_by_a_writer_and_sees_the_record_before_it(ledger: 
 def test_a_ledger_that_cannot_be_reached_is_tried_later(tmp_path: Path) -> None:
     with pytest.raises(TryLater):
         Store(f"sqlite:///{tmp_path}/nowhere/ledger.db").read(sa.select(store.funds))
+
+
+def test_a_database_that_keeps_no_history_is_refused_before_a_home_is_made(tmp_path: Path) -> None:
+    with pytest.raises(InputRejected) as refused:
+        init_house(tmp_path / "home", AT, dsn="postgresql://localhost/salur")
+    assert "postgresql" in refused.value.what
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_ledger_that_is_no_database_is_damaged_evidence(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database " * 100)
+    for act in (lambda made: made.read(sa.select(store.funds)), lambda made: made.create(0)):
+        with pytest.raises(EvidenceDamaged):
+            act(Store(f"sqlite:///{tmp_path}/ledger.db"))
+
+
+@pytest.mark.parametrize("version", [store.SCHEMA_VERSION - 1, store.SCHEMA_VERSION + 1])
+def test_a_ledger_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE schema_versions (version BIGINT, at BIGINT)")
+        connection.execute("INSERT INTO schema_versions VALUES (?, 0)", (version,))
+    connection.close()
+    for act in (lambda made: made.read(sa.select(store.funds)), lambda made: made.create(0)):
+        with pytest.raises(InputRejected) as refused:
+            act(Store(f"sqlite:///{path}"))
+        assert f"version {version}" in refused.value.what
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("schema_versions",)]
+    connection.close()
+
+
+def test_a_ledger_without_tables_says_how_they_are_made(tmp_path: Path) -> None:
+    with pytest.raises(InputRejected) as refused:
+        Store(f"sqlite:///{tmp_path}/ledger.db").read(sa.select(store.funds))
+    assert refused.value.do == "Run: salur init"
 
 
 def test_a_dsn_that_says_nothing_is_refused() -> None:
