@@ -210,23 +210,6 @@ def normalise_accounts(texts: Column) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(digits, _ACCOUNT), digits, pa.scalar(None, pa.string()))
 
 
-def mask(nik: str | None) -> str:
-    """A NIK or KK for eyes: `3171**********01`. The middle is the birth date and sex. Anything else: asterisks only."""
-    text = (nik or "").strip(BLANKS)
-    return f"{text[:4]}{'*' * 10}{text[14:]}" if re.fullmatch("[0-9]{16}", text) else "*" * len(text)
-
-
-def mask_account(account: str | None) -> str:
-    """An account or phone number for eyes: the last four digits of eight or more, else asterisks only."""
-    text = (account or "").strip(BLANKS)
-    return f"{'*' * (len(text) - 4)}{text[-4:]}" if len(text) >= 8 else "*" * len(text)
-
-
-def mask_name(name: str | None) -> str:
-    """A name for eyes: the first letter of each word, then three asterisks, so that lengths do not show."""
-    return " ".join(f"{word[0]}***" for word in (name or "").split())
-
-
 def end_to_end_id(participant_id: str, benefit: str, sequence: int, attempt: int) -> str:
     """The reference of one payment attempt: 15 characters of A-Z and 0-9, derived from its arguments alone.
 

@@ -129,15 +129,6 @@ def test_an_account_number_is_digits_with_its_leading_zeros() -> None:
     assert identifiers.normalise_accounts(pa.array(written)).to_pylist() == expected
 
 
-def test_a_masked_value_shows_neither_birth_date_nor_length_of_a_name() -> None:
-    assert identifiers.mask("3171011505909001") == "3171**********01"
-    assert identifiers.mask("31710115") == "********"
-    assert identifiers.mask(None) == ""
-    assert identifiers.mask_account("081234567890") == "********7890"
-    assert identifiers.mask_account("1234567") == "*******"
-    assert identifiers.mask_name("Siti Nurhaliza") == "S*** N***"
-
-
 def test_the_reference_of_an_attempt_never_changes() -> None:
     """Statements of years ago carry these: a change here breaks every match with them."""
     assert end_to_end_id("P-0000001", "incentive", 1, 1) == "2AN7WA00YXR3TE0"
