@@ -213,7 +213,7 @@ def training(
     count = people.num_rows
     who, known = places(people, completions)
     completions = completions.filter(pa.array(known))
-    accepted_on = accepted_dates(people, cut_off)
+    accepted_on = dates(people, "accepted_on")  # the year of acceptance is the date's own, even after the cut-off
     is_revoked = _is_known(completions, "revoked_at")
     is_completed = instants(completions, "completed_at") <= cut_off.instant
     is_live = is_completed & ~is_revoked

@@ -308,7 +308,7 @@ def _training(person: Row, run: _Run) -> tuple[set[str], date | None]:
     over_balance = sum(_price(row, run) for row in bought) > run.policy["training"]["balance_idr"]
     completed = [row for row in rows if run.happened(row.get("completed_at"))]
     candidates = [row for row in completed if row.get("revoked_at") is None]
-    accepted_on = run.accepted_on(person)
+    accepted_on = person.get("accepted_on")  # the year of acceptance is the date's own, even after the cut-off
     lacks = [_lacks(row, accepted_on, bought, run) for row in candidates]
     learned = [_learned_at(row) for row, lacking in zip(candidates, lacks, strict=True) if not lacking]
     if learned and not over_balance:
