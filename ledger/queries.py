@@ -334,6 +334,12 @@ def event_details(connection: sa.Connection, event: str) -> dict[str, Any]:
     return dict(json.loads(text)) if text else {}
 
 
+def events_about(connection: sa.Connection, kind: str, subjects: set[str]) -> dict[str, dict[str, Any]]:
+    """The last event of a kind about each of some subjects, by subject, as a row of events.v1."""
+    query = sa.select(store.events).where(store.events.c.kind == kind, store.events.c.subject.in_(sorted(subjects)))
+    return {row["subject"]: row for row in store.read(connection, query.order_by(store.events.c.seq)).to_pylist()}
+
+
 def last_reconciliation(connection: sa.Connection, period: str) -> str | None:
     """The archive's key of the matches of the period's last reconciliation."""
     r = store.reconciliation_runs.c

@@ -183,9 +183,9 @@ _ORDER = (
 
 def _paid(connection: store.Connection, participant: str) -> list[dict[str, Any]]:
     story = []
-    events = queries.whole(connection, "events").to_pylist()
-    instructed = {row["subject"]: row for row in events if row["kind"] == "instructed"}
-    for row in queries.instruction_rows(connection, participant=participant).to_pylist():
+    paid = queries.instruction_rows(connection, participant=participant).to_pylist()
+    instructed = queries.events_about(connection, "instructed", {row["batch"] for row in paid})
+    for row in paid:
         event = instructed[row["batch"]]
         facts = {k: row[k] for k in _ORDER} | {"maker": event["actor"]}
         story.append(_step(event["at"], "instructed", facts, event["hash"], 3))
