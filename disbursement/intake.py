@@ -168,7 +168,7 @@ def _seal(house: House, clear: pa.Table, names: tuple[str, ...]) -> pa.Array:
 
 def _quarantine_conflicts(house: House, connection: Connection, drop_id: str, name: str) -> int:
     """Set aside the rows of one key that contradict each other, this drop's and earlier ones alike."""
-    rows = landing.several(connection, name, landing.columns(name), drop_id)
+    rows = landing.of_several_rows(connection, name, landing.columns(name), drop_id)
     _, conflicting = standing(rows.drop_columns([c for c in rows.column_names if c in _LANDING]), landing.KEYS[name])
     aside = rows.take(conflicting)
     found = [
@@ -220,5 +220,5 @@ def current(connection: Connection, name: str) -> pa.Table:
     """
     extra = _FOLLOWS if name == "participants" else {}
     wanted = [column for column in landing.columns(name) if column not in _LANDING or column in extra]
-    stands, _ = standing(landing.several(connection, name, wanted), landing.KEYS[name], _FOLLOWS)
-    return pa.concat_tables([landing.alone(connection, name, wanted), stands.select(wanted)])
+    stands, _ = standing(landing.of_several_rows(connection, name, wanted), landing.KEYS[name], _FOLLOWS)
+    return pa.concat_tables([landing.of_one_row(connection, name, wanted), stands.select(wanted)])

@@ -51,14 +51,16 @@ def _on(name: str, repeated: sa.Subquery) -> sa.ColumnElement[bool]:
     return sa.and_(*(TABLES[name].c[key] == repeated.c[key] for key in KEYS[name]))
 
 
-def alone(connection: sa.Connection, name: str, wanted: Sequence[str]) -> pa.Table:
-    """The rows that are the only one of their key."""
+def of_one_row(connection: sa.Connection, name: str, wanted: Sequence[str]) -> pa.Table:
+    """The rows of keys that have one row."""
     repeated = _repeated(name)
     query = sa.select(*(TABLES[name].c[column] for column in wanted)).outerjoin(repeated, _on(name, repeated))
     return store.read(connection, query.where(repeated.c[KEYS[name][0]].is_(None)))
 
 
-def several(connection: sa.Connection, name: str, wanted: Sequence[str], drop_id: str | None = None) -> pa.Table:
+def of_several_rows(
+    connection: sa.Connection, name: str, wanted: Sequence[str], drop_id: str | None = None
+) -> pa.Table:
     """The rows whose key has more than one; with `drop_id`, only of keys that this drop has a row of."""
     repeated = _repeated(name, drop_id)
     query = sa.select(*(TABLES[name].c[column] for column in wanted))
