@@ -1,7 +1,8 @@
 """Who agreed to exactly what: consent of one named person to one digest, used once, until it expires.
 
-Used wherever a second pair of eyes is asked for: release of a batch, resolving an exception. The sender reads consent
-from here and from nowhere else, so an Airflow task that is marked a success releases nothing.
+Used wherever a second pair of eyes is asked for: the release of a batch, the resolution of an exception. The sender reads
+consent from here and from nowhere else, so an Airflow task that is marked a success releases nothing. A resolution takes
+effect as it is approved, so its consent is given and spent at once, and what is spent stays agreed.
 """
 
 from datetime import datetime

@@ -1,10 +1,11 @@
 """The case that a person works on for each break: an owner, words, and a resolution that a second person approves.
 
 A case is its break's identifier and the acts on it, in order; nothing is changed, only added. A break that a late file
-explains closes its case by itself.
+explains closes its case by itself. An approval is a consent to the break as it was: one that changes is open again.
 """
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -16,6 +17,8 @@ ACTS = ("assign", "comment", "resolve", "approve", "refuse", "close", "reopen")
 """What can be done to a case. `close` and `reopen` are the reconciliation's: the break is gone, or found again."""
 BY_PEOPLE = ("assign", "comment", "resolve", "approve", "refuse")
 MACHINE = "reconciliation"
+PURPOSE = "resolution"
+"""What a consent to a resolution is for; its subject is the break."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,15 @@ class Case:
     resolution: str | None = None
     resolved_by: str | None = None
     approved_by: str | None = None
+    proposals: int = 0
+    """How often a resolution was proposed: a consent is to the last of them."""
+
+
+def digest(case: Case, row: Mapping[str, Any]) -> str:
+    """What a second person consents to: this break with these values, resolved so. SHA-256; `row` is breaks.v1's."""
+    values = (row["expected"], row["found"], row["amount_idr"], case.resolution, case.resolved_by, case.proposals)
+    about = "\x1f".join(["" if value is None else str(value) for value in (case.break_id, *values)])
+    return hashlib.sha256(about.encode()).hexdigest()
 
 
 def case_of(break_id: str, acts: Iterable[Mapping[str, Any]]) -> Case:
@@ -43,11 +55,12 @@ def _after(case: Case, act: str, person: str, note: str) -> Case:
     if act == "assign":
         return replace(case, state="assigned" if case.state == "open" else case.state, owner=note)
     if act == "resolve":
-        return replace(case, state="proposed", owner=case.owner or person, resolution=note, resolved_by=person)
+        proposed = replace(case, state="proposed", proposals=case.proposals + 1)
+        return replace(proposed, owner=case.owner or person, resolution=note, resolved_by=person)
     if act == "approve":
         return replace(case, state="approved", approved_by=person)
     if act in ("refuse", "reopen"):
-        return Case(case.break_id, "assigned" if case.owner else "open", case.owner)
+        return Case(case.break_id, "assigned" if case.owner else "open", case.owner, proposals=case.proposals)
     return replace(case, state="closed") if act == "close" else case
 
 
@@ -90,18 +103,23 @@ def _check_second_person(case: Case, what: str, person: str) -> None:
         )
 
 
-def follow(breaks: Iterable[Mapping[str, Any]], cases: Mapping[str, Case]) -> list[dict[str, str]]:
+def follow(
+    breaks: Iterable[Mapping[str, Any]], cases: Mapping[str, Case], is_agreed: Callable[[str, str], bool]
+) -> list[dict[str, str]]:
     """What the reconciliation adds after a run: cases whose break is gone are closed, closed ones found again reopened.
 
-    `breaks` are those found now; `cases` all known so far, by break_id. A case approved by two people stays approved.
+    `breaks` (breaks.v1) are those found now; `cases` all known so far, by break_id. `is_agreed` says of a break and a
+    digest whether two people agreed to exactly that: an approved case whose break has changed since is reopened.
     """
-    found = {row["break_id"] for row in breaks}
+    found = {row["break_id"]: row for row in breaks}
     rows = []
     for break_id, case in sorted(cases.items()):
         if break_id not in found and case.state not in ("closed", "approved"):
             rows.append(_machine(break_id, "close", "The break is no longer found."))
         elif break_id in found and case.state == "closed":
             rows.append(_machine(break_id, "reopen", "The break is found again."))
+        elif break_id in found and case.state == "approved" and not is_agreed(break_id, digest(case, found[break_id])):
+            rows.append(_machine(break_id, "reopen", "The break has changed since its resolution was approved."))
     return rows
 
 

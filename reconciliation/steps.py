@@ -13,14 +13,14 @@ from banks import exchange
 from banks.calendars import CalendarMissing, next_banking_day
 from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
-from ledger import chain, journal, queries, store
+from ledger import chain, consent, journal, queries, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
 from ledger.parquet import put_table
 from ledger.store import Connection
 from reconciliation import evidence
-from reconciliation.exceptions import Case, act, follow
+from reconciliation.exceptions import PURPOSE, Case, act, digest, follow
 from reconciliation.inbox import Received, take
 from reconciliation.matching import Matched, file_states, hold_moves, match, reach
 from reconciliation.proof import Books, prove
@@ -392,17 +392,27 @@ def _in_order(proofs: pa.Table) -> list[dict[str, Any]]:
 def _news(
     connection: Connection, period: str, mine: Mapping[str, dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Breaks that are new or gone since the last run, with their state now; and what follows for their cases."""
+    """Breaks that are new, changed or gone since the last run, as they are now; and what follows for their cases."""
     everywhere = queries.breaks_in_force(connection).to_pylist()
     before = {row["break_id"]: row for row in everywhere if row["period"] == period}
     open_before = {name for name, row in before.items() if row["state"] == "open"}
     # Evidence that names nothing of ours belongs to no period: it is found in each, and kept in the one that saw it first.
     open_anywhere = {row["break_id"] for row in everywhere if row["state"] == "open"}
-    changed = [{**row, "state": "open"} for name, row in mine.items() if name not in open_anywhere]
+    changed = [
+        {**row, "state": "open"}
+        for name, row in mine.items()
+        if name not in open_anywhere or (name in open_before and _values(row) != _values(before[name]))
+    ]
     changed += [{**before[name], "state": "closed"} for name in sorted(open_before - mine.keys())]
     known = evidence.cases(connection)
     concerned = {name: known[name] for name in known if name in before or name in mine}
-    return changed, follow(mine.values(), concerned)
+    return changed, follow(
+        mine.values(), concerned, lambda name, agreed: queries.is_consent_spent(connection, PURPOSE, name, agreed)
+    )
+
+
+def _values(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["expected"], row["found"], row["amount_idr"]
 
 
 def report(house: House, period: str, out: Path) -> dict[str, Any]:
@@ -424,13 +434,22 @@ def exceptions(house: House, period: str | None) -> list[dict[str, Any]]:
 
 
 def act_on_exception(house: House, break_id: str, what: str, person: str, note: str) -> dict[str, Any]:
-    """A person's act on a case: assign, comment, resolve, approve or refuse."""
+    """A person's act on a case: assign, comment, resolve, approve or refuse. An approval is a consent, and spends it."""
     with house.store.transaction() as connection:
-        if break_id not in {row["break_id"] for row in queries.breaks_in_force(connection).to_pylist()}:
+        known = {row["break_id"]: row for row in queries.breaks_in_force(connection).to_pylist()}
+        if break_id not in known:
             raise InputRejected(f"There is no break {break_id}.", "", "See: salur exceptions list")
         case = evidence.cases(connection).get(break_id, Case(break_id))
         row = act(case, what, person, note)
+        if what == "approve":
+            _agree(house, connection, case, known[break_id], row["person"])
         evidence.save_acts(connection, [row], house.at)
         details = {"act": what}
         chain.append(connection, at=house.at, actor=person, kind="exception", subject=break_id, details=details)
     return {"break_id": break_id, "act": what, "person": person}
+
+
+def _agree(house: House, connection: Connection, case: Case, found: Mapping[str, Any], person: str) -> None:
+    about = {"purpose": PURPOSE, "subject": case.break_id, "digest": digest(case, found)}
+    consent.give(connection, **about, person=person, via="cli", at=house.at, expires_at=house.at)
+    consent.use(connection, **about, actor=person, at=house.at)

@@ -16,9 +16,7 @@ from lxml import etree
 from disbursement import steps as paying
 from ledger import queries, store
 from ledger.house import House
-from reconciliation import evidence
 from reconciliation import steps as proving
-from reconciliation.inbox import take
 from schemas.errors import InputRejected, PersonNeeded, ProofFailed, SalurError, TryLater
 from simulator.bank import SimulatedBank
 from simulator.descriptions import describe_bank
@@ -37,9 +35,9 @@ from tests.lib.joined import (
     release,
     sent_to,
     unproved,
+    without,
 )
 from tests.lib.payment_files import payment_file, pays
-from tests.lib.small_drop import people, write_drop
 from tests.lib.small_home import begun, dump, events, file_states, instruction_states
 
 
@@ -279,27 +277,6 @@ class TestBanks:
         assert "statement_gap" in {kind for kind, _, _ in breaks(sent.house)}
         assert sent.tally() == {"debited": COUNT}
 
-    def test_what_was_received_is_reconciled_once_however_the_taking_ended(self, home: Path) -> None:
-        sent = sent_to(home)
-        assert proving.unreconciled(sent.house) == []
-        report, *rest = sent.answers()
-        one = take(report[1], BANK, report[0], sent.house.archive, set())
-        with sent.house.store.transaction() as connection:
-            evidence.save_received(sent.house, connection, one)  # and killed before anything more
-        assert proving.unreconciled(sent.house) == [PERIOD]
-        proving.reconcile(sent.house, PERIOD)
-        assert (proving.unreconciled(sent.house), sent.tally()) == ([], {"debited": COUNT})
-        sent.receive([report])
-        assert proving.unreconciled(sent.house) == [], "the same bytes say nothing new"
-        sent.receive(rest)
-        assert proving.unreconciled(sent.house) == [PERIOD]
-
-    def test_a_statement_that_names_a_file_where_a_payment_stands_touches_its_period(self, home: Path) -> None:
-        sent = sent_to(home)
-        (statement,) = (answer for answer in sent.answers() + sent.bank.close_day() if "camt053" in answer[0])
-        assert proving.receive(sent.house, written(home, naming_by_payment(statement[1])), BANK)["periods"] == [PERIOD]
-        assert sent.tally() == {"debited": COUNT}
-
     def test_a_file_that_no_bank_wrote_is_set_aside_and_stops_nothing(self, home: Path) -> None:
         sent = sent_to(home)
         assert sent.receive([("photo.jpg", b"\xff\xd8\xff"), ("empty.xml", b"")]) == ["quarantined", "quarantined"]
@@ -328,37 +305,6 @@ class TestBanks:
         assert code_of(lambda: proving.reconcile(sent.house, PERIOD)) == ProofFailed.exit_code
         assert unproved(sent.house) != []
         assert sent.tally() == {"debited": COUNT}
-
-
-def without(report: bytes, reference: str) -> bytes:
-    """A status report without one transaction."""
-    root = etree.fromstring(report)
-    for row in root.iter("{*}TxInfAndSts"):
-        if row.findtext("{*}OrgnlEndToEndId") == reference:
-            row.getparent().remove(row)
-            break
-    for group in root.iter("{*}GrpSts", "{*}PmtInfSts"):
-        group.text = "PART"
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
-
-
-def naming_by_payment(statement: bytes) -> bytes:
-    """A statement that names our file as the payment's reference, and nowhere else."""
-    root = etree.fromstring(statement)
-    for refs in root.iter("{*}Refs"):
-        (named,) = (child.text for child in refs if child.tag.endswith("MsgId"))
-        space = refs.tag.removesuffix("Refs")
-        for child in list(refs):
-            refs.remove(child)
-        etree.SubElement(refs, f"{space}EndToEndId").text = named
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
-
-
-def written(home: Path, statement: bytes) -> Path:
-    """A statement as a file to carry."""
-    path = home.parent / "statement.xml"
-    path.write_bytes(statement)
-    return path
 
 
 def wrong_closing(statement: bytes) -> bytes:
@@ -395,26 +341,6 @@ class TestNewAttempts:
             paying.instruct(house, PERIOD, "siti")
         assert attempts(house)[-COUNT:] == [(3, 2, "drafted")] * COUNT
         assert paid_once(house)
-
-    def test_a_rejected_batch_of_people_who_are_not_due_any_more_leaves_every_proof(self, home: Path) -> None:
-        house = opened(home)
-        paying.reject(house, batch_of(house)["batch"], "budi", "uji")
-        proving.reconcile(house, PERIOD)
-        before_any_review = datetime(2020, 6, 2, 1, tzinfo=UTC)
-        assert paying.entitle(house, PERIOD, before_any_review)["decisions"] == {"not_due": COUNT}
-        proving.reconcile(house, PERIOD)
-        assert unproved(house) == []
-
-    def test_reconciling_between_a_decision_and_its_instructions_leaves_every_proof(self, home: Path) -> None:
-        house = opened(home)
-        paying.intake(house, str(write_drop(home.parent / "more", people(COUNT + 2, [BANK]))))
-        assert paying.entitle(house, PERIOD)["decisions"] == {"due": COUNT + 2}
-        proving.reconcile(house, PERIOD)
-        assert unproved(house) == []
-        paying.hold(house, "CONTOH0009", "hold", "uji")
-        assert paying.instruct(house, PERIOD, "siti")["left_out"] == {"on_hold": 1}
-        proving.reconcile(house, PERIOD)
-        assert unproved(house) == []
 
     def test_a_withdrawn_batch_is_never_sent(self, home: Path) -> None:
         house = opened(home)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lxml import etree
+
 from disbursement import steps as paying
 from ledger import queries
 from ledger.house import House
@@ -97,3 +99,15 @@ def unproved(house: House) -> list[str]:
     """The stages of the proofs that do not hold."""
     with house.store.reading() as connection:
         return [row["stage"] for row in queries.proofs_in_force(connection, PERIOD).to_pylist() if not row["holds"]]
+
+
+def without(report: bytes, reference: str) -> bytes:
+    """A status report without one transaction."""
+    root = etree.fromstring(report)
+    for row in root.iter("{*}TxInfAndSts"):
+        if row.findtext("{*}OrgnlEndToEndId") == reference:
+            row.getparent().remove(row)
+            break
+    for group in root.iter("{*}GrpSts", "{*}PmtInfSts"):
+        group.text = "PART"
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))

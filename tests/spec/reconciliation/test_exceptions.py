@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from reconciliation.exceptions import Case, act, case_of, follow, worklist
+from reconciliation.exceptions import Case, act, case_of, digest, follow, worklist
 from schemas.errors import InputRejected, PersonNeeded, WrongUsage
 
 
@@ -48,7 +48,7 @@ def test_an_act_of_the_reconciliation_is_not_a_person_s() -> None:
 
 
 def test_a_refused_resolution_goes_back_to_its_owner() -> None:
-    assert case(*PROPOSED, ("refuse", "siti", "no letter")) == Case("b1", "assigned", "budi")
+    assert case(*PROPOSED, ("refuse", "siti", "no letter")) == Case("b1", "assigned", "budi", proposals=1)
 
 
 def test_a_case_that_two_have_closed_takes_comments_alone() -> None:
@@ -60,9 +60,29 @@ def test_a_case_that_two_have_closed_takes_comments_alone() -> None:
 
 def test_a_break_that_is_gone_closes_its_case_and_found_again_reopens_it() -> None:
     cases = {"b1": Case("b1", "assigned", "budi"), "b2": Case("b2", "closed"), "b3": Case("b3", "approved")}
-    rows = follow([{"break_id": "b2"}], cases)
+    rows = follow([{"break_id": "b2"}], cases, lambda _break, _digest: False)
     assert [(row["break_id"], row["act"]) for row in rows] == [("b1", "close"), ("b2", "reopen")]
-    assert follow([{"break_id": "b2"}], {"b2": Case("b2")}) == []
+    assert follow([{"break_id": "b2"}], {"b2": Case("b2")}, lambda _break, _digest: False) == []
+
+
+FOUND = {"break_id": "b1", "expected": "600000", "found": "500000", "amount_idr": 500_000}
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"found": "400000"}, {"expected": "700000"}, {"expected": None}, {"amount_idr": None}]
+)
+def test_an_approval_holds_for_the_break_as_it_was_and_no_other(change: dict[str, object]) -> None:
+    approved = case(*PROPOSED, ("approve", "siti", ""))
+    agreed = {("b1", digest(case(*PROPOSED), FOUND))}
+    rows = follow([FOUND | change], {"b1": approved}, lambda name, said: (name, said) in agreed)
+    assert [row["act"] for row in rows] == (["reopen"] if change else [])
+
+
+def test_a_consent_is_to_one_proposal_of_one_person_in_these_words() -> None:
+    again = case(*PROPOSED, ("refuse", "siti", "no letter"), PROPOSED[1])
+    other = case(PROPOSED[0], ("resolve", "ani", PROPOSED[1][2]))
+    words = case(PROPOSED[0], ("resolve", "budi", "never sent"))
+    assert len({digest(each, FOUND) for each in (case(*PROPOSED), again, other, words)}) == 4
 
 
 def test_the_most_urgent_and_oldest_come_first() -> None:
