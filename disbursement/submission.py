@@ -29,7 +29,7 @@ from ledger.instants import to_micros
 from ledger.keyring import sha256_hex
 from ledger.lock import alone
 from ledger.store import Connection
-from schemas.errors import EvidenceDamaged, InputRejected, PersonNeeded, SalurError, TryLater
+from schemas.errors import EvidenceDamaged, InputRejected, PersonNeeded, SalurError, TryLater, first_of
 
 _SENDABLE = ("released", "unknown")
 _UNSENT = frozenset({"drafted", "released"})
@@ -125,7 +125,7 @@ def submit(house: House, bank: str | None, to: Path | None, batch: str | None) -
         except SalurError as error:
             errors.append(error)
     if errors:
-        raise errors[0]
+        raise first_of(errors, {"files": sent})
     return {"files": sent}
 
 

@@ -4,6 +4,9 @@ Anything else that is raised is a bug of ours and ends with exit code 1. A bad *
 quarantined row with a reason code. Messages carry identifiers and counts, never names, NIK or account numbers.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 EXIT_DONE = 0
 EXIT_BUG = 1
 EXIT_USAGE = 2
@@ -18,7 +21,19 @@ class SalurError(Exception):
         self.what = what
         self.why = why
         self.do = do
+        self.done: dict[str, Any] = {}
+        """What the step did all the same, when one part's trouble did not keep the others: its result so far."""
+        self.others: tuple[str, ...] = ()
+        """What else went wrong in it, in words."""
         super().__init__(" ".join(part for part in (what, why, do) if part))
+
+
+def first_of(errors: Sequence[SalurError], done: dict[str, Any]) -> SalurError:
+    """The first of several errors, bearing what was done all the same and what the others say."""
+    first = errors[0]
+    first.done = done
+    first.others = tuple(str(error) for error in errors[1:])
+    return first
 
 
 class WrongUsage(SalurError):

@@ -310,7 +310,12 @@ def exceptions_list(period: MaybePeriod = None, json: Json = False) -> None:
     from reconciliation import steps
 
     rows = steps.exceptions(terminal.open_house(), maybe_period(period))
-    lines = [f"{r['break_id']}  {r['kind']:<24} {r['bank']:<8} {r['case_state']:<10} {r['owner'] or '-'}" for r in rows]
+    lines = [
+        f"{r['break_id']}  {r['kind']:<24} {r['bank']:<8} {r['case_state']:<10} {r['age_days']} d  {r['owner'] or '-'}\n"
+        f"    {r['end_to_end_id'] or r['file_name'] or ''} {rupiah(r['amount_idr'] or 0)}"
+        f"  expected: {r['expected'] or '-'}  found: {r['found'] or '-'}"
+        for r in rows
+    ]
     answer({"exceptions": rows}, json, lines or ["No exceptions."])
 
 
@@ -416,6 +421,7 @@ def status(period: MaybePeriod = None, json: Json = False) -> None:
     ]
     lines.append(f"Open breaks: {counted(result['open_breaks'])}.")
     lines += [f"Waits for a release: {batch}" for batch in result["waiting_for_release"]]
+    lines += [f"On hold: {who}" for who in result["on_hold"]]
     if result["stopped"] is not None:
         lines.append(f"Sending is stopped: {result['stopped']}")
     answer(result, json, lines)

@@ -202,6 +202,7 @@ def status(house: House, period: str | None) -> dict[str, Any]:
         instructed = queries.instruction_rows(connection, period=period)
         breaks = queries.breaks_in_force(connection, period)
         stopped = queries.brake(connection)
+        on_hold = queries.held_people(connection)
     listed = queries.batches(house.store, period)
     return {
         "period": period,
@@ -212,6 +213,7 @@ def status(house: House, period: str | None) -> dict[str, Any]:
             sorted(Counter(row["kind"] for row in breaks.to_pylist() if row["state"] == "open").items())
         ),
         "waiting_for_release": [row["batch"] for row in listed if row["state"] == "drafted"],
+        "on_hold": sorted(on_hold),
         "stopped": None if stopped is None else stopped["reason"],
     }
 

@@ -173,7 +173,9 @@ def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
 def _report(error: SalurError, as_json: bool) -> int:
     if as_json:
         _print_error(error)
-    for line in (error.what, error.why, f"→ {error.do}" if error.do else ""):
+    done = [f"done: {row['file_name']} {row['state']}" for row in error.done.get("files", ())]
+    others = [f"also: {other}" for other in error.others]
+    for line in (*done, error.what, error.why, f"→ {error.do}" if error.do else "", *others):
         if line:
             print(line, file=sys.stderr)
     return error.exit_code
@@ -181,4 +183,5 @@ def _report(error: SalurError, as_json: bool) -> int:
 
 def _print_error(error: SalurError) -> None:
     facts = {"what": error.what, "why": error.why, "do": error.do, "exit_code": error.exit_code}
-    print(json.dumps({"error": facts}, ensure_ascii=False))
+    said = {**error.done, "error": facts | ({"others": error.others} if error.others else {})}
+    print(json.dumps(said, ensure_ascii=False, default=_plain))

@@ -151,6 +151,17 @@ def test_a_held_person_is_not_sent_until_the_hold_ends(instructed: Salur, tmp_pa
     assert len(submitted(instructed, tmp_path / "out")) == 6
 
 
+def test_a_batch_that_cannot_leave_hides_neither_what_left_nor_who_holds_it(instructed: Salur, tmp_path: Path) -> None:
+    instructed.release_all()
+    for who in ("CONTOH0001", "CONTOH0002"):
+        instructed.ask("hold", who, "--reason", "diperiksa")
+    answer = instructed.ask("submit", "--to", tmp_path / "out", code=13)
+    blocked = [row["batch"] for row in instructed.batches() if row["state"] == "released"]
+    assert {row["file_name"] for row in answer["files"]} == {path.name for path in (tmp_path / "out").iterdir()}
+    assert len(blocked) == 1 + len(answer["error"].get("others", ()))
+    assert instructed.ask("status")["on_hold"] == ["CONTOH0001", "CONTOH0002"]
+
+
 def test_a_person_on_hold_is_left_out_when_instructed_and_nobody_else_is(empty: Salur, drop_of_twelve: Path) -> None:
     empty.ask("intake", "--source", drop_of_twelve)
     empty.ask("hold", "CONTOH0001", "--reason", "diperiksa")
