@@ -1,6 +1,5 @@
 """From a due entitlement to an instruction: one credit transfer that a bank will be asked for, or a reason why not yet."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -27,11 +26,6 @@ class Drafted:
 
     instructions: pa.Table
     aside: pa.Table
-
-    @property
-    def left_out(self) -> dict[str, int]:
-        """How many were left out, by reason."""
-        return dict(sorted(Counter(self.aside.column("reason").to_pylist()).items()))
 
 
 def draft(

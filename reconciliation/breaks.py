@@ -5,7 +5,7 @@ the same identifier, and one that a late file explains is no longer found. Nothi
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
@@ -115,11 +115,6 @@ class Findings:
         held = self._rows.get(name)
         if held is None or _values(row) < _values(held):
             self._rows[name] = row
-
-    def extend(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take breaks that were found elsewhere, as rows of breaks.v1."""
-        for row in rows:
-            self._rows.setdefault(row["break_id"], row)
 
     def table(self) -> pa.Table:
         """All that was found, as breaks.v1, sorted by break_id."""

@@ -4,9 +4,8 @@ Each file ends in one place: taken, seen before, or quarantined with a reason. O
 next. Nothing is told from a file's name, and nothing of a file's content is logged.
 """
 
-import hashlib
 import logging
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,18 +55,6 @@ class Received:
         return int(self.responses.num_rows + self.entries.num_rows)
 
 
-def take_all(
-    files: Iterable[tuple[str, bytes]], bank: str, archive: Keeper, known: Container[str]
-) -> Iterator[Received]:
-    """Take (name, bytes) pairs of one bank in their order; `known` has the SHA-256 of what was taken from it before."""
-    here: set[str] = set()
-    for name, data in files:
-        digest = hashlib.sha256(data).hexdigest()
-        received = take(data, bank, name, archive, here if digest in here else known)
-        here.add(digest)
-        yield received
-
-
 def take(data: bytes, bank: str, name: str, archive: Keeper, known: Container[str]) -> Received:
     """Take one file of a bank. The bytes are archived whatever they are; `TryLater` if they cannot be.
 
@@ -82,11 +69,6 @@ def take(data: bytes, bank: str, name: str, archive: Keeper, known: Container[st
     if received.state == QUARANTINED:
         log.warning("%s: file %s is quarantined: %s", bank, key[:12], received.reason)
     return received
-
-
-def read_again(data: bytes, bank: str, name: str, key: str) -> Received:
-    """What the archived bytes of a file say, read as on the day they came."""
-    return _read(data, bank, name, key, sniff(data) or UNTOLD)
 
 
 def _read(data: bytes, bank: str, name: str, key: str, kind: str) -> Received:

@@ -36,13 +36,6 @@ class Finding:
 
 
 @cache
-def suites() -> tuple[str, ...]:
-    """The tables that have a suite."""
-    folder = resources.files("schemas.expectations")
-    return tuple(sorted(file.name.removesuffix(".json") for file in folder.iterdir() if file.name.endswith(".json")))
-
-
-@cache
 def suite(name: str) -> list[dict[str, Any]]:
     """The expectations of the table `name`, as its file has them."""
     text = resources.files("schemas.expectations").joinpath(f"{name}.json").read_text(encoding="utf-8")

@@ -65,11 +65,6 @@ MOVES: Final[dict[str, frozenset[str]]] = {
 `unknown` back to `released` leads only the bank's refusal of the upload, which proves that nothing was sent."""
 
 
-def may_move(old: str, new: str) -> bool:
-    """Whether evidence may move an instruction or a file from one state to the next."""
-    return new in MOVES[old]
-
-
 # --- accounts of the journal ------------------------------------------------------------------------------------------
 ACCOUNTS: Final[dict[str, tuple[str, str]]] = {
     # account: (Indonesian, English)
@@ -190,17 +185,4 @@ BREAKS: Final[dict[str, tuple[str, str]]] = {
     "totals_differ": ("total berbeda", "the bank's count or sum of a file is not ours"),
     "reversed_not_debited": ("pengembalian tanpa debit", "money came back for what no statement shows as debited"),
     "rejected_not_reversed": ("ditolak tanpa pengembalian", "rejected after debit and no reversal seen"),
-}
-
-QUARANTINE_REASONS: Final[dict[str, str]] = {
-    "missing_key": "the key column is empty",
-    "wrong_type": "a value cannot be read as its column's type",
-    "instant_without_offset": "an instant without an offset from UTC",
-    "impossible_date": "a date that does not exist",
-    "rating_out_of_range": "a rating outside 1-5",
-    "price_invalid": "a price that is negative or has decimals",
-    "conflicting_record": "rows of one key and recorded_at that differ, or two different filled values",
-    "unreadable_row": "a line that cannot be parted into its columns",
-    "unknown_value": "a value outside the column's list",
-    "check_failed": "a data check of the table sets the row aside",
 }

@@ -145,14 +145,6 @@ def policy_file(name: str) -> bytes:
     raise KeyError(name)
 
 
-@cache
-def policy_for_wave(wave: int | None) -> str | None:
-    """The name of the policy that covers a wave, or None where no policy does or the wave is not known."""
-    covering = [name for name in policies() if wave in load_policy(name).waves]
-    assert len(covering) <= 1, f"wave {wave} is covered by {covering}"
-    return covering[0] if covering else None
-
-
 def parse_policy(content: bytes) -> Policy:
     """A policy from the bytes of its file. A figure or source that is missing is a KeyError or TypeError."""
     data = tomllib.loads(content.decode("utf-8"))

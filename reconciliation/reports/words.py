@@ -84,11 +84,6 @@ STATES = {
     "never_arrived": Text("tidak pernah sampai", "never arrived"),
 }
 
-BENEFITS = {
-    "incentive": Text("insentif pencarian kerja", "job-search incentive"),
-    "survey": Text("insentif survei", "survey incentive"),
-}
-
 OCCUPATIONS = {
     "unemployed": Text("tidak bekerja", "unemployed"),
     "employee": Text("karyawan", "employee"),

@@ -1,5 +1,6 @@
 """Which due entitlements become instructions, and which attempt of them."""
 
+from collections import Counter
 from datetime import date
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_a_due_tranche_becomes_the_first_attempt_under_a_reference_of_its_own() 
     assert row["end_to_end_id"] == end_to_end_id("P1", "incentive", 1, 1)
     assert (row["attempt"], row["previous_attempt"], row["account_mac"]) == (1, None, "mac of P1")
     assert tuple(drafted.instructions.column_names) == COLUMNS
-    assert drafted.left_out == {}
+    assert drafted.aside.num_rows == 0
 
 
 @pytest.mark.parametrize("decision", ["complete", "lapsed", "not_due", "held"])
@@ -103,7 +104,7 @@ def test_an_attempt_of_another_tranche_or_person_is_no_attempt_of_this_one() -> 
 def test_what_is_left_out_is_counted_by_its_first_reason(change: dict[str, Any], left_out: dict[str, int]) -> None:
     drafted = _draft({}, {"participant_id": "P2", "last_payment_date": None}, **change)
     others = {"account_changed": 2} if "version" in change else left_out
-    assert drafted.left_out == others
+    assert Counter(drafted.aside["reason"].to_pylist()) == others
     assert drafted.instructions.num_rows == 2 - sum(others.values())
 
 

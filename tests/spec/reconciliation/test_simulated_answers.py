@@ -7,7 +7,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from reconciliation.inbox import TAKEN, Received, take_all
+from reconciliation.inbox import TAKEN, Received
 from reconciliation.matching import Matched
 from reconciliation.proof import Books, prove
 from schemas.tables import empty
@@ -16,7 +16,7 @@ from simulator.descriptions import bank_descriptions, describe_bank
 from simulator.faults import parse_faults
 from tests.lib.payment_files import payment_file, pays
 from tests.lib.reconciling import LATE, PERIOD, TRANCHE, World, balances
-from tests.spec.reconciliation.test_inbox import Shelf
+from tests.spec.reconciliation.test_inbox import Shelf, take_all
 
 COUNT = 40
 
@@ -33,7 +33,7 @@ def reconciled(code: str, fault: str = "none", *, rejects: int = 250_000, close:
     ids = [pay.end_to_end_id for pay in paid]
     made.file("F1", ids, bank=code, payment_information_id="M-F1-P", execution_date=date(2020, 5, 5))
     made.files[0] |= {"statement_due_on": date(2020, 5, 6), "reversal_due_on": date(2020, 5, 7)}
-    for order, received in enumerate(take_all(answers, code, Shelf(), set())):
+    for order, received in enumerate(take_all(answers, code, Shelf())):
         _keep(made, received, order)
     return made, made.matched(LATE)
 
@@ -55,9 +55,10 @@ def tally(matched: Matched) -> dict[str, int]:
 
 def unproved(made: World, matched: Matched) -> list[str]:
     nothing = empty("decisions.v1")
+    recorded = matched.matches.select(["end_to_end_id", "file_name", "state", "amount_idr"])
     books = Books(
-        PERIOD, nothing, nothing.select(["participant_id", "benefit", "sequence", "amount_idr"]),
-        empty("instructions.v1").append_column("state", pa.array([], pa.string())), empty("batches.v1"),
+        PERIOD, nothing, nothing, nothing.select(["participant_id", "benefit", "sequence", "amount_idr"]),
+        pa.concat_tables([empty("instructions.v1"), recorded], promote_options="default"), empty("batches.v1"),
         made.tables()[1], balances(), matched,
     )  # fmt: skip
     answered = ("outcome", "statement", "sent_back")
@@ -117,7 +118,7 @@ def test_a_statement_never_sent_shows_as_a_gap() -> None:
     made = World(modes={"bca": "full"})
     answers = first.take("F1.xml", payment_file(description, pays(2), message_id="M-F1"))
     answers += second.take("F2.xml", payment_file(description, pays(2, 3), message_id="M-F2"))
-    for order, received in enumerate(take_all(answers, "bca", Shelf(), set())):
+    for order, received in enumerate(take_all(answers, "bca", Shelf())):
         assert received.state == TAKEN
         _keep(made, received, order)
     assert kinds(made.matched(LATE))["statement_gap"] == 1
