@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -174,7 +175,7 @@ class TestBanks:
             ("late_statement", [], {"debited": COUNT}),
             ("duplicated_answer", [], {"debited": COUNT}),
             ("truncated_answer", [], {"debited": COUNT}),
-            ("stranger", [("unknown_to_us", None, "STRANGER0000001")], {"debited": COUNT}),
+            ("stranger", [("unknown_to_us", None, "#.../15")], {"debited": COUNT}),
             ("amount_differs", [("amount_differs", "4800000", "4900000")], {"debited": COUNT}),
             ("group_reject", [], {"rejected": COUNT}),
             ("returned_after_credit", [], {"debited": COUNT - 1, "returned": 1}),
@@ -186,7 +187,8 @@ class TestBanks:
         sent = sent_to(home, fault)
         self.settle(sent)
         proving.reconcile(sent.house, PERIOD)
-        assert breaks(sent.house) == expected
+        found = [(kind, ours, re.sub("#[0-9a-f]+", "#...", theirs or "")) for kind, ours, theirs in breaks(sent.house)]
+        assert found == expected, "a reference that is not ours is shown by its digest and its length"
         assert sent.tally() == states
         assert unproved(sent.house) == []
         assert paid_once(sent.house)

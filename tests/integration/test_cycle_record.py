@@ -87,6 +87,13 @@ def test_what_was_received_is_reconciled_once_however_the_taking_ended(home: Pat
     assert proving.unreconciled(sent.house) == [PERIOD]
 
 
+def test_what_the_checks_of_an_answer_warn_of_is_said_with_it(home: Path) -> None:
+    sent = sent_to(home)
+    _, data = next(answer for answer in sent.answers() + sent.bank.close_day() if "camt053" in answer[0])
+    told = proving.receive(sent.house, written(home, data.replace(b'Ccy="IDR"', b'Ccy="USD"')), BANK)
+    assert any("entries.v1" in warning and "(currency)" in warning for warning in told["warnings"])
+
+
 def test_a_statement_that_names_a_file_where_a_payment_stands_touches_its_period(home: Path) -> None:
     sent = sent_to(home)
     (statement,) = (answer for answer in sent.answers() + sent.bank.close_day() if "camt053" in answer[0])
