@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from schemas.errors import InputRejected, PersonNeeded
+from schemas.identifiers import same_person
 from schemas.money import format_idr
 
 PURPOSE = "release"
@@ -20,11 +21,6 @@ def batch_digest(files: Mapping[str, str]) -> str:
     """SHA-256 of the sorted lines `FILE_NAME SHA256` of a batch's files, in clear (contract, section 3)."""
     lines = sorted(f"{name} {sha256}\n" for name, sha256 in files.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person: case and blanks around them make no difference."""
-    return one.strip().casefold() == other.strip().casefold()
 
 
 def check_release(batch: Mapping[str, Any], person: str, digest: str, given_by: Collection[str]) -> None:

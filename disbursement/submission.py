@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from banks import exchange
 from banks.exchange import BankConnection, BankRefuses, BankUnreachable, HostKeyChanged, KeyRefused, NameTaken
 from banks.profiles import Profile, profiles
-from disbursement.release import PURPOSE, batch_digest, same_person
+from disbursement.release import PURPOSE, batch_digest
 from ledger import chain, consent, journal, queries, store
 from ledger.house import House
 from ledger.instants import to_micros
@@ -30,6 +30,7 @@ from ledger.keyring import sha256_hex
 from ledger.lock import alone
 from ledger.store import Connection
 from schemas.errors import EvidenceDamaged, InputRejected, PersonNeeded, SalurError, TryLater, first_of
+from schemas.identifiers import same_person
 
 _SENDABLE = ("released", "unknown")
 _UNSENT = frozenset({"drafted", "released"})

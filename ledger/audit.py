@@ -6,6 +6,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ledger import store
+from ledger.chain import GENESIS
+from ledger.queries import latest
 from schemas.fields import DATE, FLAG, INSTANT, TEXT, WHOLE
 
 
@@ -13,10 +15,10 @@ def head(connection: sa.Connection) -> tuple[int, str]:
     """How many events there are, and the hash of the last; that of nothing is 64 zeros."""
     e = store.events.c
     row = connection.execute(sa.select(e.seq, e.hash).order_by(e.seq.desc()).limit(1)).first()
-    return (row.seq, row.hash) if row else (0, "0" * 64)
+    return (row.seq, row.hash) if row else (0, GENESIS)
 
 
-def event_details(connection: sa.Connection, kind: str) -> list[tuple[str, str]]:
+def details_of_kind(connection: sa.Connection, kind: str) -> list[tuple[str, str]]:
     """Subject and details (JSON) of every event of a kind, oldest first."""
     e = store.events.c
     rows = connection.execute(sa.select(e.subject, e.details).where(e.kind == kind).order_by(e.seq))
@@ -144,13 +146,8 @@ def next_attempts(connection: sa.Connection) -> pa.Table:
     return store.read(connection, query, schema)
 
 
-def _last_states(table: sa.Table, key: str) -> sa.FromClause:
-    newer = sa.select(sa.func.max(table.c.seq)).group_by(table.c[key])
-    return sa.alias(sa.select(table).where(table.c.seq.in_(newer)).subquery(), f"last_{table.name}")
-
-
-_FILED = _last_states(store.file_states, "file_name")
-_OWN = _last_states(store.instruction_states, "end_to_end_id")
+_FILED = latest(store.file_states, "file_name")
+_OWN = latest(store.instruction_states, "end_to_end_id")
 
 
 def _state() -> sa.ColumnElement[str]:

@@ -1,9 +1,9 @@
 """Between aware instants and the whole microseconds that the ledger keeps."""
 
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-JAKARTA = ZoneInfo("Asia/Jakarta")
+from schemas.zone import JAKARTA
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

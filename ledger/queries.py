@@ -31,7 +31,7 @@ _BATCH_ORDER = (
 """A batch of several files stands where the first of these does, so that what still needs an act shows."""
 
 
-def _latest(table: sa.Table, key: str) -> sa.Subquery:
+def latest(table: sa.Table, key: str) -> sa.Subquery:
     """The last state row of each subject."""
     last = sa.select(sa.func.max(table.c.seq).label("seq")).group_by(table.c[key]).subquery()
     return sa.select(table).join(last, table.c.seq == last.c.seq).subquery()
@@ -39,7 +39,7 @@ def _latest(table: sa.Table, key: str) -> sa.Subquery:
 
 def file_rows(connection: sa.Connection, *, period: str | None = None, batch: str | None = None) -> pa.Table:
     """files.v1 with state, execution_date, period, digest and maker, in the order of their names."""
-    f, b, s = store.files.c, store.batches.c, _latest(store.file_states, "file_name").c
+    f, b, s = store.files.c, store.batches.c, latest(store.file_states, "file_name").c
     query = (
         sa.select(
             store.files,
@@ -172,7 +172,7 @@ def instruction_rows(
     connection: sa.Connection, *, period: str | None = None, batch: str | None = None, participant: str | None = None
 ) -> pa.Table:
     """instructions.v1 with state, reason_code, code_list and message ids: its own last state, else its file's."""
-    own, filed = _latest(store.instruction_states, "end_to_end_id").c, _latest(store.file_states, "file_name").c
+    own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
     i, f, b, e = store.instructions.c, store.files.c, store.batches.c, store.attempt_ends.c
     query = (
         sa.select(
@@ -210,7 +210,7 @@ _TYPES = {"file_state": TEXT, "own_state": TEXT}
 
 def held_people(connection: sa.Connection) -> set[str]:
     """Who is kept from being sent now: whose last act among the holds is `hold`."""
-    last = _latest(store.holds, "participant_id").c
+    last = latest(store.holds, "participant_id").c
     return set(connection.scalars(sa.select(last.participant_id).where(last.act == "hold")))
 
 
@@ -235,7 +235,7 @@ def runs_of(connection: sa.Connection, table: sa.Table, period: str | None) -> p
 
 def breaks_in_force(connection: sa.Connection, period: str | None = None) -> pa.Table:
     """Each break with its last state."""
-    last = _latest(store.breaks, "break_id")
+    last = latest(store.breaks, "break_id")
     query = sa.select(last).order_by(last.c.kind, last.c.break_id)
     return store.read(connection, query if period is None else query.where(last.c.period == period))
 
@@ -305,7 +305,7 @@ def participants_of(connection: sa.Connection, file_name: str) -> set[str]:
 
 def file_standing(connection: sa.Connection) -> dict[str, tuple[str, str]]:
     """The last state of each file that has one, and its evidence; a file that is missing here is drafted."""
-    last = _latest(store.file_states, "file_name").c
+    last = latest(store.file_states, "file_name").c
     query = sa.select(last.file_name, last.state, last.evidence)
     return {row.file_name: (row.state, row.evidence) for row in connection.execute(query)}
 

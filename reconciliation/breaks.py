@@ -7,15 +7,14 @@ the same identifier, and one that a late file explains is no longer found. Nothi
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from schemas.codes import BREAKS
 from schemas.tables import TABLES
-
-JAKARTA = timezone(timedelta(hours=7), "WIB")
+from schemas.zone import JAKARTA
 
 SEVERITIES = ("critical", "high", "normal")
 _CRITICAL = "contradiction duplicate unknown_to_us credited_not_debited reversed_not_debited statement_conflict".split()

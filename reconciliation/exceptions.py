@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciliation.breaks import RESOLVED_BY, SEVERITIES, SEVERITY, age_band
 from schemas.errors import InputRejected, PersonNeeded, WrongUsage
+from schemas.identifiers import same_person
 
 ACTS = ("assign", "comment", "resolve", "approve", "refuse", "close", "reopen")
 """What can be done to a case. `close` and `reopen` are the reconciliation's: the break is gone, or found again."""
@@ -95,7 +96,7 @@ def _check_second_person(case: Case, what: str, person: str) -> None:
             f"It is {case.state}.",
             "Resolve it first, with a reason.",
         )
-    if what == "approve" and person.casefold() == case.resolved_by.casefold():
+    if what == "approve" and same_person(person, case.resolved_by):
         raise PersonNeeded(
             f"{person} proposed the resolution of {case.break_id} and cannot approve it.",
             "Two people are needed.",

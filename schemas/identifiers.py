@@ -259,6 +259,11 @@ def _weighted(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.where(check == 0, 36, check) * 2 % 37
 
 
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person: case and blanks around them make no difference."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
 def content_code(content: bytes | str, length: int = 8) -> str:
     """A short code of A-Z and 0-9 for a content: `length` base-36 characters (at most 40) of its SHA-256, for ids and names."""
     assert 1 <= length <= 40, "a SHA-256 has no more than 49 base-36 characters"

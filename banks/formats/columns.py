@@ -4,15 +4,15 @@ A text that is there and means nothing to us is null in the column and a finding
 """
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.money import parse_idr_array
+from schemas.zone import JAKARTA
 
-JAKARTA = timezone(timedelta(hours=7))
 NOT_PROVIDED = "NOTPROVIDED"
 """ISO's word for an end-to-end id that nobody gave: no reference at all."""
 

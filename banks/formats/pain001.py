@@ -5,7 +5,7 @@ from the column that is written. What is read back comes from the bytes alone.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -15,8 +15,8 @@ from banks.formats import Agent, FileContradicts, UnwritableOrders
 from banks.formats.reader import Layout, parse
 from schemas.money import parse_idr, parse_idr_array
 from schemas.tables import conform
+from schemas.zone import JAKARTA
 
-JAKARTA = timezone(timedelta(hours=7))
 AMOUNT_IDR_MAX = 10**18 - 1
 """Eighteen digits: the schema's limit for an amount and for the control sum."""
 UNWRITABLE = r"[\x00-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}\x{2028}\x{2029}]|^ | $"

@@ -148,7 +148,7 @@ def _by_people(acts: pa.Table) -> pa.Table:
 def _drop_files(connection: store.Connection) -> pa.Table:
     rows = [
         {"drop_id": subject, "file_name": name, "sha256": sha256}
-        for subject, details in audit.event_details(connection, "drop_taken")
+        for subject, details in audit.details_of_kind(connection, "drop_taken")
         for name, sha256 in sorted(json.loads(details).get("files", {}).items())
     ]
     return table("drop_files", rows)
@@ -157,7 +157,7 @@ def _drop_files(connection: store.Connection) -> pa.Table:
 def _policies(connection: store.Connection, run: dict[str, Any] | None, decisions: pa.Table) -> pa.Table:
     """The policies that the decisions in force were taken by, with the digest that the run recorded."""
     recorded: dict[str, str] = {}
-    for subject, details in audit.event_details(connection, "entitled"):
+    for subject, details in audit.details_of_kind(connection, "entitled"):
         if run and subject == run["run_id"]:
             recorded = json.loads(details).get("policies", {})
     used = {name for name in pc.unique(decisions["policy"]).to_pylist() if name}

@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 from reconciliation.breaks import AGES, RESOLVED_BY, SEVERITIES, SEVERITY, age_band
 from reconciliation.reports import words
 from reconciliation.reports.facts import CycleFacts
-from reconciliation.reports.words import WIB, Text
+from reconciliation.reports.words import Text
 from schemas.codes import BREAKS, DECISIONS, INSTRUCTION_STATES, REASONS, REMEDIES, remedy
+from schemas.identifiers import same_person
 from schemas.money import format_idr
+from schemas.zone import JAKARTA
 
 OUTCOMES = ("credited", "debited", "accepted", "submitted", "unknown", "rejected", "returned", "never_arrived")
 """Where a sent instruction may stand, best first."""
@@ -336,10 +338,10 @@ class Break:
 
 def breaks(facts: CycleFacts) -> list[Break]:
     """All breaks of the period, open ones first, then by severity, age and identifier."""
-    today = facts.at.astimezone(WIB).date()
+    today = facts.at.astimezone(JAKARTA).date()
     found = []
     for row in facts.breaks.to_pylist():
-        first, kind = row["first_at"].astimezone(WIB).date(), row["kind"]
+        first, kind = row["first_at"].astimezone(JAKARTA).date(), row["kind"]
         found.append(
             Break(
                 row,
@@ -492,8 +494,7 @@ def releases(facts: CycleFacts) -> list[Release]:
 
 
 def _fault(batch: Mapping[str, Any], consents: list[Mapping[str, Any]]) -> Text | None:
-    maker = batch["maker"].strip().casefold()
-    if any(each["person"].strip().casefold() == maker for each in consents):
+    if any(same_person(each["person"], batch["maker"]) for each in consents):
         return Text("pembuat menyetujui sendiri", "the maker consented")
     if any(each["digest"] != batch["digest"] for each in consents):
         return Text("persetujuan atas berkas lain", "consent to other bytes")

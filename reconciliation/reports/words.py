@@ -1,11 +1,11 @@
 """How a report writes: every text in Indonesian with English beside it, figures and dates as Indonesian offices write them."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 
 from markupsafe import Markup, escape
 
-WIB = timezone(timedelta(hours=7), "WIB")
+from schemas.zone import JAKARTA
 
 _MONTHS = {
     "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),
@@ -46,14 +46,14 @@ def on(day: date) -> Text:
 
 def instant(at: datetime) -> Text:
     """An instant in Jakarta's time: `31 Desember 2020 23.59 WIB`."""
-    local = at.astimezone(WIB)
+    local = at.astimezone(JAKARTA)
     day = on(local.date())
     return Text(f"{day.id} {local:%H.%M} WIB", f"{day.en} {local:%H:%M} WIB")
 
 
 def short_instant(at: datetime) -> str:
     """An instant for tables: `2020-12-31 23:59`, in Jakarta's time."""
-    return f"{at.astimezone(WIB):%Y-%m-%d %H:%M}"
+    return f"{at.astimezone(JAKARTA):%Y-%m-%d %H:%M}"
 
 
 def month(period: str) -> Text:
