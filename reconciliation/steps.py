@@ -27,6 +27,7 @@ from reconciliation.proof import Books, prove
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.html import render
 from reconciliation.reports.pack import write_pack
+from reconciliation.reports.pack_check import breaks_digest, proofs_digest
 from schemas.codes import FINAL_WITHOUT_PAYMENT
 from schemas.errors import InputRejected, ProofFailed, SalurError
 from schemas.fields import DATE, INSTANT
@@ -360,6 +361,9 @@ def _save_run(
     seq = store.next_seq(connection, store.reconciliation_runs)
     run = f"R{seq:06d}-{period}"
     at = to_micros(house.at)
+    first = store.next_seq(connection, store.breaks)
+    numbered = [{**row, "seq": number, "run_id": run, "at": at} for number, row in enumerate(changed, first)]
+    store.insert(connection, store.breaks, numbered)
     event = chain.append(
         connection,
         at=house.at,
@@ -370,16 +374,15 @@ def _save_run(
             "matches_sha256": key,
             "states": states,
             "breaks": kinds,
+            "open_breaks_sha256": breaks_digest(queries.breaks_in_force(connection, period).to_pylist()),
             "proofs": proofs.num_rows,
+            "proofs_sha256": proofs_digest(proofs.to_pylist()),
             "not_holding": int(pc.sum(pc.invert(proofs.column("holds"))).as_py() or 0),
         },
     )
     row = {"seq": seq, "run_id": run, "period": period, "at": at, "archive_key": key, "row_count": matches.num_rows}
     store.insert(connection, store.reconciliation_runs, [{**row, "details": event}])
     store.insert(connection, store.proofs, [{**proof, "run_id": run, "period": period} for proof in proofs.to_pylist()])
-    first = store.next_seq(connection, store.breaks)
-    numbered = [{**row, "seq": number, "run_id": run, "at": at} for number, row in enumerate(changed, first)]
-    store.insert(connection, store.breaks, numbered)
     evidence.save_acts(connection, acts, house.at)
     return kinds
 

@@ -5,7 +5,6 @@ the rows of every other member. `salur verify` reads nothing but the pack.
 """
 
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -14,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
 from ledger import audit, chain, journal, queries, store
 from ledger.house import House
@@ -23,7 +21,7 @@ from reconciliation import evidence
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.html import render
-from reconciliation.reports.pack_check import FORMAT, MANIFEST, VERSION, canonical, verify_pack
+from reconciliation.reports.pack_check import FORMAT, MANIFEST, VERSION, canonical, to_csv, verify_pack
 from schemas.errors import TryLater
 from schemas.tables import empty
 
@@ -60,7 +58,7 @@ def write_pack(house: House, period: str, out: Path, facts: CycleFacts | None = 
     for name, table in tables.items():
         for path, content in (
             (f"tables/{name}.parquet", bytes(to_parquet(table))),
-            (f"tables/{name}.csv", _csv(table)),
+            (f"tables/{name}.csv", to_csv(table)),
         ):
             members[path], rows[path] = content, table.num_rows
     members[MANIFEST] = _manifest(facts, members, rows)
@@ -101,12 +99,6 @@ def _write(path: Path, members: Mapping[str, bytes]) -> Path:
             f"The pack {path.name} cannot be written.", error.strerror or type(error).__name__, "Give another --out."
         ) from None
     return path
-
-
-def _csv(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(quoting_style="needed"))
-    return sink.getvalue()
 
 
 def _policies(house: House, facts: CycleFacts) -> dict[str, bytes]:

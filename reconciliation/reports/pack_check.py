@@ -10,7 +10,7 @@ import json
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from ledger.chain import GENESIS, event_hash
 from schemas.codes import ACCOUNT_OF, ACCOUNTS
-from schemas.errors import EvidenceDamaged, InputRejected
+from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
+from schemas.money import format_idr
 
 FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 1, "manifest.json"
 TABLES = (
@@ -30,6 +31,8 @@ TABLES = (
 )  # fmt: skip
 """The tables that every pack holds, each as Parquet and as CSV."""
 _UNSENT = ("drafted", "withdrawn")
+_OF_BREAKS = ("break_id", "kind", "bank", "file_name", "expected", "found", "amount_idr")
+_OF_PROOFS = ("stage", "scope", "equation", "left_count", "right_count", "left_idr", "right_idr", "holds")
 _CHUNK_BYTES = 1 << 20
 
 
@@ -40,11 +43,33 @@ def canonical(said: Mapping[str, Any]) -> str:
     ).hexdigest()
 
 
+def breaks_digest(breaks: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 over those of a period's breaks (breaks.v1 with state) that are open, in whatever order they come."""
+    return _rows_digest(_OF_BREAKS, (row for row in breaks if row["state"] == "open"))
+
+
+def proofs_digest(proofs: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 over a period's proofs (proofs.v1), in whatever order they come."""
+    return _rows_digest(_OF_PROOFS, proofs)
+
+
+def _rows_digest(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    lines = sorted(json.dumps([row[name] for name in columns], ensure_ascii=False) for row in rows)
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
+def to_csv(table: pa.Table) -> bytes:
+    """The CSV that stands beside a table's Parquet, the same bytes each time."""
+    sink = io.BytesIO()
+    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(quoting_style="needed"))
+    return sink.getvalue()
+
+
 def verify_pack(path: Path) -> dict[str, Any]:
     """Check a pack; returns how many of what were checked, and the chain's head to compare with the signed minutes.
 
     `EvidenceDamaged` when anything is not as it was written or does not fit, with where to look; `InputRejected` when
-    the file is no evidence pack at all.
+    the file is no evidence pack at all; `ProofFailed` when the pack is whole, and tells of a proof that does not hold.
     """
     try:
         content = path.read_bytes()
@@ -65,8 +90,11 @@ def verify_pack(path: Path) -> dict[str, Any]:
     _check_matches(said, tables, members)
     _check_sums(tables)
     _check_consents(tables)
+    _check_people(tables)
     _check_proofs(tables)
+    _check_reconciled(said["period"], tables)
     _check_journal(said["period"], tables)
+    _stop_at_failed_proof(tables["proofs"])
     return {
         "period": said["period"],
         "members": len(members),
@@ -78,7 +106,6 @@ def verify_pack(path: Path) -> dict[str, Any]:
         "files": tables["files"].num_rows,
         "consents": tables["consents"].num_rows,
         "proofs": tables["proofs"].num_rows,
-        "proofs_that_hold": pc.sum(tables["proofs"]["holds"].cast(pa.int64())).as_py() or 0,
         "open_breaks": pc.sum(pc.equal(tables["breaks"]["state"], "open").cast(pa.int64())).as_py() or 0,
     }
 
@@ -140,23 +167,13 @@ def _table(members: Mapping[str, bytes], said: Mapping[str, Any], name: str) -> 
         _damaged(parquet, "The table is missing.")
     try:
         table = pq.read_table(io.BytesIO(members[parquet]))
-        rows = _csv_rows(members[csv])
     except pa.ArrowException:
         _damaged(parquet, "The table cannot be read.")
-    if not table.num_rows == rows == said["members"][parquet]["rows"] == said["members"][csv]["rows"]:
-        _damaged(parquet, f"{table.num_rows} rows as Parquet, {rows} as CSV.")
+    if not table.num_rows == said["members"][parquet]["rows"] == said["members"][csv]["rows"]:
+        _damaged(parquet, f"It has {table.num_rows} rows; the manifest states others.")
+    if to_csv(table) != members[csv]:
+        _damaged(csv, "It does not say what the Parquet beside it says.")
     return table
-
-
-def _csv_rows(content: bytes) -> int:
-    head = content[: content.index(b"\n")] if b"\n" in content else content
-    names = [str(i) for i in range(head.count(b",") + 1)]
-    options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
-    reading = pa_csv.ReadOptions(column_names=names, skip_rows=1)
-    parsing = pa_csv.ParseOptions(newlines_in_values=True)
-    if len(content) <= len(head) + 1:
-        return 0
-    return int(pa_csv.read_csv(io.BytesIO(content), reading, parsing, options).num_rows)
 
 
 # --- what fits what ---------------------------------------------------------------------------------------------------
@@ -195,11 +212,10 @@ def _check_decisions(said: Mapping[str, Any], tables: Mapping[str, pa.Table], me
 
 def _check_matches(said: Mapping[str, Any], tables: Mapping[str, pa.Table], members: Mapping[str, bytes]) -> None:
     """The matches are those of the last reconciliation in the chain, each with its instruction's amount."""
-    ending = f"-{said['period']}"
-    runs = [details for run, details in _details(tables["events"], "reconciled") if run.endswith(ending)]
-    if not runs:
+    last = _last_reconciled(said["period"], tables["events"])
+    if last is None:
         return
-    if hashlib.sha256(members["tables/matches.parquet"]).hexdigest() != runs[-1]["matches_sha256"]:
+    if hashlib.sha256(members["tables/matches.parquet"]).hexdigest() != last["matches_sha256"]:
         _damaged("tables/matches", "These are not the matches that the chain of events names.")
     keys = ["end_to_end_id", "file_name", "amount_idr"]
     without = tables["matches"].select(keys).join(tables["instructions"].select(keys), keys, join_type="left anti")
@@ -269,6 +285,62 @@ def _check_consents(tables: Mapping[str, pa.Table]) -> None:
 
 def _same_person(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
+
+
+def _check_people(tables: Mapping[str, pa.Table]) -> None:
+    """Consents to batches are those of the chain, name by name and none left out; so is whoever approved a resolution."""
+    events, consents = tables["events"].to_pylist(), tables["consents"].to_pylist()
+    recorded = Counter(_released(event) for event in events if event["kind"] == "released")
+    given = Counter(
+        (row["subject"], row["digest"], row["person"], row["via"], row["at"])
+        for row in consents
+        if row["purpose"] == "release"
+    )
+    for subject, *_ in sorted((recorded - given) + (given - recorded)):
+        _damaged(f"tables/consents, {subject}", "These are not the consents that the chain of events names.")
+    approved = {
+        (event["subject"], event["actor"].strip(), event["at"])
+        for event in events
+        if event["kind"] == "exception" and json.loads(event["details"])["act"] == "approve"
+    }
+    for row in consents:
+        if row["purpose"] != "release" and (row["subject"], row["person"], row["at"]) not in approved:
+            _damaged(f"tables/consents, {row['subject']}", "The chain of events knows nothing of this consent.")
+
+
+def _released(event: Mapping[str, Any]) -> tuple[Any, ...]:
+    details = json.loads(event["details"])
+    return event["subject"], details["digest"], event["actor"], details["via"], event["at"]
+
+
+def _last_reconciled(period: str, events: pa.Table) -> dict[str, Any] | None:
+    runs = [details for run, details in _details(events, "reconciled") if run.endswith(f"-{period}")]
+    return runs[-1] if runs else None
+
+
+def _check_reconciled(period: str, tables: Mapping[str, pa.Table]) -> None:
+    """Open breaks and proofs are those of the last reconciliation in the chain; before the first there are none."""
+    last = _last_reconciled(period, tables["events"]) or {
+        "open_breaks_sha256": breaks_digest([]),
+        "proofs_sha256": proofs_digest([]),
+    }
+    if breaks_digest(tables["breaks"].to_pylist()) != last.get("open_breaks_sha256"):
+        _damaged("tables/breaks", "What is open is not what the chain of events names.")
+    if proofs_digest(tables["proofs"].to_pylist()) != last.get("proofs_sha256"):
+        _damaged("tables/proofs", "These are not the proofs that the chain of events names.")
+
+
+def _stop_at_failed_proof(proofs: pa.Table) -> None:
+    failed = proofs.filter(pc.invert(proofs["holds"])).to_pylist()
+    if failed:
+        first = failed[0]
+        raise ProofFailed(
+            f"The pack is whole; {len(failed)} of its {proofs.num_rows} proofs do not hold: {first['stage']} of "
+            f"{first['scope']}: {first['equation']}.",
+            f"{first['left_count']} against {first['right_count']} rows, "
+            f"{format_idr(first['left_idr'] - first['right_idr'])} apart.",
+            "Release nothing before it is explained. All are in tables/proofs.csv.",
+        )
 
 
 def _check_proofs(tables: Mapping[str, pa.Table]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
+from ledger import chain, queries, store
 from ledger.house import House
+from ledger.instants import to_micros
 from ledger.parquet import to_parquet
 from reconciliation.reports import figures
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.html import render
 from reconciliation.reports.pack import verify_pack, write_pack
-from reconciliation.reports.pack_check import MANIFEST, TABLES, canonical
-from schemas.errors import EvidenceDamaged, InputRejected
+from reconciliation.reports.pack_check import MANIFEST, TABLES, canonical, proofs_digest, to_csv
+from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
 from tests.lib.paid_home import PERIOD, paid_home
 
 Members = dict[str, bytes]
@@ -56,16 +59,22 @@ def _written(members: Members, path: Path) -> Path:
 
 def _forged(members: Members, name: str, change: Callable[[pa.Table], pa.Table], path: Path) -> Path:
     """A pack in which one table is another, rewritten by somebody who also knows how to write the manifest."""
-    table = change(pq.read_table(io.BytesIO(members[f"tables/{name}.parquet"])))
-    sink = io.BytesIO()
-    pa_csv.write_csv(table, sink)
-    new = members | {f"tables/{name}.parquet": bytes(to_parquet(table)), f"tables/{name}.csv": sink.getvalue()}
+    table = change(_table(members, name))
+    new = {f"tables/{name}.parquet": bytes(to_parquet(table)), f"tables/{name}.csv": to_csv(table)}
+    return _written(_sealed(members, new, table.num_rows), path)
+
+
+def _table(members: Members, name: str) -> pa.Table:
+    return pq.read_table(io.BytesIO(members[f"tables/{name}.parquet"]))
+
+
+def _sealed(members: Members, new: Members, rows: int | None) -> Members:
+    """The members with some written anew, and a manifest that fits them."""
     said: dict[str, Any] = json.loads(members[MANIFEST])
     said.pop("digest")
-    for member in (f"tables/{name}.parquet", f"tables/{name}.csv"):
-        said["members"][member] |= {"sha256": hashlib.sha256(new[member]).hexdigest(), "rows": table.num_rows}
-    new[MANIFEST] = json.dumps(said | {"digest": canonical(said)}).encode()
-    return _written(new, path)
+    for name, content in new.items():
+        said["members"][name] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "rows": rows}
+    return members | new | {MANIFEST: json.dumps(said | {"digest": canonical(said)}).encode()}
 
 
 def _with(table: pa.Table, column: str, row: int, value: object) -> pa.Table:
@@ -78,7 +87,7 @@ def _with(table: pa.Table, column: str, row: int, value: object) -> pa.Table:
 def test_a_whole_pack_is_checked_and_says_how_much_was_looked_at(pack: Path, home: House) -> None:
     checked = verify_pack(pack)
     assert checked["instructions"] > 20
-    assert checked["proofs"] == checked["proofs_that_hold"] > 10
+    assert checked["proofs"] > 10
     assert checked["entitlements"] == 60
     assert checked["batches"] == checked["consents"] == checked["files"] > 3
     assert checked["chain_head"] == gather(home, PERIOD).chain_head
@@ -138,6 +147,10 @@ def test_a_member_that_was_put_in_is_seen(members: Members, tmp_path: Path) -> N
         verify_pack(_written(members | {"tables/more.csv": b"a\n1\n"}, tmp_path / "pack.zip"))
 
 
+def _batch_proof(proofs: pa.Table) -> int:
+    return [stage != "file_total" for stage in proofs["stage"].to_pylist()].index(True)
+
+
 FORGERIES: dict[str, tuple[str, Callable[[pa.Table], pa.Table]]] = {
     "an amount": ("instructions", lambda t: _with(t, "amount_idr", 0, 6_000_000)),
     "a payment taken out": ("instructions", lambda t: t.slice(1)),
@@ -149,6 +162,20 @@ FORGERIES: dict[str, tuple[str, Callable[[pa.Table], pa.Table]]] = {
     "a consent taken out": ("consents", lambda t: t.slice(1)),
     "a consent by the maker": ("consents", lambda t: _with(t, "person", 0, "siti")),
     "a consent to other bytes": ("consents", lambda t: _with(t, "digest", 0, "0" * 64)),
+    "a consent by another": ("consents", lambda t: _with(t, "person", 0, "dewi")),
+    "a consent at another time": ("consents", lambda t: _with(t, "at", 0, t["at"][0].as_py() + timedelta(hours=1))),
+    "a consent given twice": ("consents", lambda t: pa.concat_tables([t, t.slice(0, 1)])),
+    "a difference made up": (
+        "breaks",
+        lambda t: pa.Table.from_pylist(
+            [{"break_id": "X", "kind": "duplicate", "bank": "bni", "state": "open"}], schema=t.schema
+        ),
+    ),
+    "both sides of a proof": (
+        "proofs",
+        lambda t: _with(_with(t, "left_idr", _batch_proof(t), 1), "right_idr", _batch_proof(t), 1),
+    ),
+    "a proof taken out": ("proofs", lambda t: t.slice(1)),
     "a match": ("matches", lambda t: _with(t, "state", 0, "returned")),
     "a proof's side": ("proofs", lambda t: _with(t, "left_idr", 0, 1)),
     "a movement of money": ("journal", lambda t: _with(t, "amount_idr", t.num_rows - 1, 1)),
@@ -168,6 +195,16 @@ def test_a_table_rewritten_together_with_its_hash_does_not_fit_the_others(
     name, change = FORGERIES[what]
     with pytest.raises(EvidenceDamaged):
         verify_pack(_forged(members, name, change, tmp_path / "pack.zip"))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_csv_that_says_other_than_its_parquet_is_seen_though_its_hash_fits(
+    members: Members, tmp_path: Path, name: str
+) -> None:
+    member, count = f"tables/{name}.csv", _table(members, name).num_rows
+    forged = _sealed(members, {member: members[member].replace(b'"', b"'") + b"\n"}, count)
+    with pytest.raises(EvidenceDamaged, match=member):
+        verify_pack(_written(forged, tmp_path / "pack.zip"))
 
 
 def test_a_pack_cut_short_is_damaged_and_what_was_never_one_is_refused(pack: Path, tmp_path: Path) -> None:
@@ -209,3 +246,50 @@ def test_the_command_says_by_its_exit_code_whether_a_pack_is_whole(
         for path in (pack, broken, Path(__file__))
     ]
     assert codes == [0, 15, 10]
+
+
+@pytest.fixture(scope="module")
+def unanswered(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A home whose banks have said nothing long after they must have: breaks are open."""
+    return paid_home(tmp_path_factory.mktemp("unanswered"), answered=False)
+
+
+def test_a_difference_that_is_open_cannot_be_closed_or_changed_in_a_pack(unanswered: House, tmp_path: Path) -> None:
+    pack = write_pack(unanswered, PERIOD, tmp_path)
+    assert verify_pack(pack)["open_breaks"] > 0
+    with zipfile.ZipFile(pack) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for column, value in (("state", "closed"), ("amount_idr", 1), ("kind", "duplicate")):
+        with pytest.raises(EvidenceDamaged, match="tables/breaks"):
+            verify_pack(
+                _forged(members, "breaks", lambda t, c=column, v=value: _with(t, c, 0, v), tmp_path / "forged.zip")
+            )
+
+
+def test_a_whole_pack_with_a_proof_that_does_not_hold_names_it(unanswered: House, tmp_path: Path) -> None:
+    """The ledger is given a reconciliation of which one proof does not hold, recorded as any other."""
+    with unanswered.store.transaction() as connection:
+        last = queries.runs_of(connection, store.reconciliation_runs, PERIOD).to_pylist()[-1]
+        rows = queries.proofs_in_force(connection, PERIOD).to_pylist()
+        at = next(i for i, row in enumerate(rows) if row["stage"] != "file_total")
+        rows[at] |= {"right_idr": rows[at]["left_idr"] + 1, "holds": False}
+        told = queries.event_details(connection, last["details"])
+        run = f"R{last['seq'] + 1:06d}-{PERIOD}"
+        event = chain.append(
+            connection,
+            at=unanswered.at,
+            actor="siti",
+            kind="reconciled",
+            subject=run,
+            details=told | {"not_holding": 1, "proofs_sha256": proofs_digest(rows)},
+        )
+        again = last | {"seq": last["seq"] + 1, "run_id": run, "at": to_micros(unanswered.at), "details": event}
+        store.insert(connection, store.reconciliation_runs, [again])
+        store.insert(connection, store.proofs, [row | {"run_id": run} for row in rows])
+    pack = write_pack(unanswered, PERIOD, tmp_path)
+    with pytest.raises(ProofFailed, match=f"{rows[at]['stage']} of {rows[at]['scope']}"):
+        verify_pack(pack)
+    with zipfile.ZipFile(pack) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with pytest.raises(EvidenceDamaged, match="tables/proofs"):
+        verify_pack(_forged(members, "proofs", lambda t: _with(t, "holds", at, True), tmp_path / "forged.zip"))
