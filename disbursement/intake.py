@@ -5,6 +5,7 @@ one key stands is decided when the rules look, by `disbursement.records`, so the
 """
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,12 +20,23 @@ from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import to_micros
 from ledger.store import Connection
+from schemas.errors import SalurError
 from schemas.fields import INSTANT
 from schemas.identifiers import check_niks, provinces_of
 
 NO_KK = "-"
 """Before the digest of what is no KK: a row with it differs from one with another, and it is nobody's family card."""
-_LANDING = {"row_mac", "drop_id", "source_file", "row", "sealed", "warnings", "nik_problem", "province"}
+_LANDING = {
+    "row_mac",
+    "drop_id",
+    "source_file",
+    "row",
+    "sealed",
+    "warnings",
+    "nik_problem",
+    "province",
+    landing.ARRIVAL,
+}
 _FOLLOWS = {"nik_problem": "nik_mac", "province": "nik_mac"}
 """Columns that are derived from another and come from the row that gives the other."""
 _SEALED = {"participants": ("nik", "kk", "name"), "accounts": ("account_number", "owner_name", "owner_nik")}
@@ -35,9 +47,11 @@ _JSON = json.JSONEncoder(ensure_ascii=False)
 def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
     """Take every row of a drop that has not been taken yet, in one transaction.
 
-    Returns counts: rows read, taken (new), repeated (known already) and quarantined (new ones).
+    Returns counts of the rows that were read: `taken` are new, `repeated` were known already, `quarantined` cannot be
+    read, fail a check, or are new and contradict another; every row that is `read` is one of the three. Beside them
+    `set_aside_earlier`: rows taken before that a row of this drop contradicts.
     """
-    counts = {"read": 0, "taken": 0, "repeated": 0, "quarantined": 0}
+    counts = {"read": 0, "taken": 0, "repeated": 0, "quarantined": 0, "set_aside_earlier": 0}
     for part in drop.parts:
         with drop.open(part) as stream:
             if house.archive.put_stream(stream) != part.sha256:
@@ -45,31 +59,37 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
     if drop.manifest_bytes:
         house.archive.put(drop.manifest_bytes)
     with house.store.transaction() as connection:
-        for part in drop.parts:
-            for rows in read_part(drop, part, partial(_progress, house, drop, part)):
-                _take_rows(house, connection, drop, _set_aside(gate, rows), counts)
-            house.say(f"{part.name}: {counts['taken']:,} taken, {counts['quarantined']:,} quarantined so far")
-        for name in {part.table.short_name for part in drop.parts}:
-            counts["quarantined"] += _quarantine_conflicts(house, connection, drop.drop_id, name)
-        gate.stop_if_failed()
-        _hold_against_decisions(connection, drop)
-        _save_decisions(connection, drop)
-        row = {
-            "drop_id": drop.drop_id,
-            "source": drop.url,
-            "taken_at": to_micros(house.at),
-            "row_count": counts["read"],
-        }
-        if store.insert_new(connection, store.drops, [row]):
-            chain.append(
-                connection,
-                at=house.at,
-                actor=house.actor,
-                kind="drop_taken",
-                subject=drop.drop_id,
-                details={**counts, "files": {part.name: part.sha256 for part in drop.parts}},
-            )
+        before = {name: landing.last_arrival(connection, name) for name in _tables(drop)}
+        with landing.people_counted(connection) as people:
+            for part in drop.parts:
+                for rows in read_part(drop, part, partial(_progress, house, drop, part)):
+                    counts["read"] += rows.table.num_rows + len(rows.quarantined)
+                    landed = _take_rows(house, connection, drop, _set_aside(gate, rows), counts)
+                    if part.table.short_name == "participants":
+                        people.add(_granted(landed, drop))
+                house.say(f"{part.name}: {counts['taken']:,} taken, {counts['quarantined']:,} quarantined so far")
+            gate.stop_if_failed()
+            _hold_against_decisions(people.by_decision(), drop)
+        for name, last in before.items():
+            _quarantine_conflicts(house, connection, drop.drop_id, name, last, counts)
+        hold_together(counts)
+        _save(house, connection, drop, counts)
     return counts
+
+
+def _tables(drop: Drop) -> list[str]:
+    return sorted({part.table.short_name for part in drop.parts})
+
+
+def hold_together(counts: Mapping[str, int]) -> None:
+    """Stop unless every row that was read is taken, repeated or quarantined, and only one of them."""
+    ends = [counts[name] for name in ("taken", "repeated", "quarantined")]
+    if min(ends) < 0 or sum(ends) != counts["read"]:
+        raise SalurError(
+            "The rows of the drop do not add up.",
+            f"{counts['read']} were read; taken, repeated and quarantined are {ends}. Nothing was taken.",
+            "Report it.",
+        )
 
 
 def _progress(house: House, drop: Drop, part: Part, position: int) -> None:
@@ -92,13 +112,14 @@ def _set_aside(gate: Gate, rows: Rows) -> Rows:
     return Rows(rows.part, rows.table.filter(keep), rows.numbers.filter(keep), [*rows.quarantined, *found])
 
 
-def _take_rows(house: House, connection: Connection, drop: Drop, rows: Rows, counts: dict[str, int]) -> None:
+def _take_rows(house: House, connection: Connection, drop: Drop, rows: Rows, counts: dict[str, int]) -> pa.Table:
+    """Keep a batch and what of it is set aside; returns the rows as they landed, known ones among them."""
     name = rows.part.table.short_name
     landed = land(house, drop.drop_id, rows)
     taken = landing.add(connection, name, landed)
-    counts["read"] += landed.num_rows + len(rows.quarantined)
     counts["taken"] += taken
     counts["repeated"] += landed.num_rows - taken
+    counts["quarantined"] += len(rows.quarantined)
     aside = [
         {
             "drop_id": drop.drop_id,
@@ -111,7 +132,8 @@ def _take_rows(house: House, connection: Connection, drop: Drop, rows: Rows, cou
         }
         for number, reason, raw in rows.quarantined
     ]
-    counts["quarantined"] += landing.set_aside(connection, aside)
+    landing.set_aside(connection, aside)
+    return landed
 
 
 def land(house: House, drop_id: str, rows: Rows) -> pa.Table:
@@ -166,24 +188,29 @@ def _seal(house: House, clear: pa.Table, names: tuple[str, ...]) -> pa.Array:
     )
 
 
-def _quarantine_conflicts(house: House, connection: Connection, drop_id: str, name: str) -> int:
-    """Set aside the rows of one key that contradict each other, this drop's and earlier ones alike."""
-    rows = landing.of_several_rows(connection, name, landing.columns(name), drop_id)
+def _quarantine_conflicts(
+    house: House, connection: Connection, drop_id: str, name: str, last: int, counts: dict[str, int]
+) -> None:
+    """Set aside the rows of one key that contradict each other; those that arrived up to `last` are earlier ones."""
+    rows = landing.of_several_rows(connection, name, [*landing.columns(name), landing.ARRIVAL], drop_id)
     _, conflicting = standing(rows.drop_columns([c for c in rows.column_names if c in _LANDING]), landing.KEYS[name])
-    aside = rows.take(conflicting)
-    found = [
-        {
-            "drop_id": row["drop_id"],
-            "table": name,
-            "row": row["row"],
-            "reason": "conflicting_record",
-            "source": row["source_file"],
-            "row_mac": row["row_mac"],
-            "raw_sealed": row.get("sealed") or house.keys.seal(f"quarantine:{name}", _as_json(row)),
-        }
-        for row in aside.to_pylist()
-    ]
-    return landing.set_aside(connection, found)
+    found: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for row in rows.take(conflicting).to_pylist():
+        found[row[landing.ARRIVAL] > last].append(
+            {
+                "drop_id": row["drop_id"],
+                "table": name,
+                "row": row["row"],
+                "reason": "conflicting_record",
+                "source": row["source_file"],
+                "row_mac": row["row_mac"],
+                "raw_sealed": row.get("sealed") or house.keys.seal(f"quarantine:{name}", _as_json(row)),
+            }
+        )
+    new = landing.set_aside(connection, found[True])
+    counts["taken"] -= new
+    counts["quarantined"] += new
+    counts["set_aside_earlier"] += landing.set_aside(connection, found[False])
 
 
 def _as_json(row: dict[str, Any]) -> bytes:
@@ -191,13 +218,37 @@ def _as_json(row: dict[str, Any]) -> bytes:
     return json.dumps({key: value for key, value in row.items() if key not in _LANDING}, default=str).encode()
 
 
-def _hold_against_decisions(connection: Connection, drop: Drop) -> None:
+def _granted(landed: pa.Table, drop: Drop) -> pa.Table:
+    """Who stands under a decision of the manifest in these rows: sk_number, participant_id."""
+    numbers = pa.array(sorted(drop.decisions), pa.string())
+    named = landed.select(["sk_number", "participant_id"])
+    return named.filter(pc.is_in(named.column("sk_number"), value_set=numbers))
+
+
+def _hold_against_decisions(people: Mapping[str, int], drop: Drop) -> None:
     """Refuse a drop with more people of a decision than its manifest grants; fewer may still come, in another drop."""
-    for number, count in sorted(landing.people_by_decision(connection, drop.drop_id).items()):
-        if number in drop.decisions and count > drop.decisions[number].get("people", count):
+    for number, count in sorted(people.items()):
+        if count > drop.decisions[number].get("people", count):
             raise contradicts(
                 number, f"the manifest grants it to {drop.decisions[number]['people']} people, the files name {count}"
             )
+
+
+def _save(house: House, connection: Connection, drop: Drop, counts: dict[str, int]) -> None:
+    """Record the drop, its decisions and, the first time, the event."""
+    _save_decisions(connection, drop)
+    row = {
+        "drop_id": drop.drop_id,
+        "source": drop.url,
+        "taken_at": to_micros(house.at),
+        "row_count": counts["read"],
+    }
+    if store.insert_new(connection, store.drops, [row]):
+        files = {part.name: part.sha256 for part in drop.parts}
+        details = {**counts, "files": files}
+        chain.append(
+            connection, at=house.at, actor=house.actor, kind="drop_taken", subject=drop.drop_id, details=details
+        )
 
 
 def _save_decisions(connection: Connection, drop: Drop) -> None:

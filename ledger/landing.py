@@ -1,6 +1,7 @@
 """Source rows as they were taken: every distinct row of every drop, and the questions that intake and the rules ask."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +25,17 @@ KEYS: dict[str, list[str]] = {
     "blocklist": ["nik_mac", "source"],
     "surveys": ["participant_id", "number"],
 }
+ARRIVAL = "seq"
+"""The number of a row in the order in which the rows of its table arrived; rows that come later have higher ones."""
 _IN_MAX = 10_000
+_COUNTED = sa.Table(
+    "counted_people",
+    sa.MetaData(),
+    sa.Column("sk_number", sa.Text(), primary_key=True),
+    sa.Column("participant_id", sa.Text(), primary_key=True),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
 
 
 def columns(name: str) -> list[str]:
@@ -35,6 +46,16 @@ def columns(name: str) -> list[str]:
 def add(connection: sa.Connection, name: str, rows: pa.Table) -> int:
     """Keep the rows that are not known yet; returns how many were new."""
     return store.insert_new(connection, TABLES[name], rows)
+
+
+def last_arrival(connection: sa.Connection, name: str) -> int:
+    """The number of the row that arrived last; 0 when there is none."""
+    query = sa.select(sa.func.max(_arrival(name))).select_from(TABLES[name])
+    return int(connection.scalar(query) or 0)
+
+
+def _arrival(name: str) -> sa.Label[int]:
+    return sa.literal_column(f"{TABLES[name].name}.rowid", sa.BigInteger()).label(ARRIVAL)
 
 
 def _repeated(name: str, drop_id: str | None = None) -> sa.Subquery:
@@ -61,9 +82,12 @@ def of_one_row(connection: sa.Connection, name: str, wanted: Sequence[str]) -> p
 def of_several_rows(
     connection: sa.Connection, name: str, wanted: Sequence[str], drop_id: str | None = None
 ) -> pa.Table:
-    """The rows whose key has more than one; with `drop_id`, only of keys that this drop has a row of."""
+    """The rows whose key has more than one; with `drop_id`, only of keys that this drop has a row of.
+
+    `wanted` are columns of the table, and ARRIVAL.
+    """
     repeated = _repeated(name, drop_id)
-    query = sa.select(*(TABLES[name].c[column] for column in wanted))
+    query = sa.select(*(_arrival(name) if column == ARRIVAL else TABLES[name].c[column] for column in wanted))
     return store.read(connection, query.join(repeated, _on(name, repeated)))
 
 
@@ -72,11 +96,29 @@ def set_aside(connection: sa.Connection, rows: Iterable[dict[str, Any]]) -> int:
     return store.insert_new(connection, store.quarantine, list(rows))
 
 
-def people_by_decision(connection: sa.Connection, drop_id: str) -> dict[str, int]:
-    """How many people a drop has brought anew for each SK number."""
-    p = store.source_participants.c
-    query = sa.select(p.sk_number, sa.func.count(sa.distinct(p.participant_id))).where(p.drop_id == drop_id)
-    return {str(number): int(count) for number, count in connection.execute(query.group_by(p.sk_number))}
+class PeopleCounted:
+    """Counts the people of each decision over batches of rows; on disk, since a drop may name millions."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, people: pa.Table) -> None:
+        """Note sk_number and participant_id of some rows; whoever is noted already counts once."""
+        store.insert_new(self._connection, _COUNTED, people)
+
+    def by_decision(self) -> dict[str, int]:
+        """How many people were noted for each SK number."""
+        number = _COUNTED.c.sk_number
+        found = self._connection.execute(sa.select(number, sa.func.count()).group_by(number))
+        return {str(number): int(count) for number, count in found}
+
+
+@contextmanager
+def people_counted(connection: sa.Connection) -> Iterator[PeopleCounted]:
+    """A count that ends with the block; it leaves nothing in the record."""
+    _COUNTED.create(connection, checkfirst=False)
+    yield PeopleCounted(connection)
+    _COUNTED.drop(connection, checkfirst=False)
 
 
 def sealed_accounts(connection: sa.Connection, participants: Sequence[str]) -> pa.Table:

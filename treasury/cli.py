@@ -97,6 +97,11 @@ def intake(
             "{read:,} rows read, {taken:,} taken, {repeated:,} known already, {quarantined:,} quarantined.".format(
                 **result
             ),
+            *(
+                ["{set_aside_earlier:,} rows taken earlier are contradicted and set aside with them.".format(**result)]
+                if result["set_aside_earlier"]
+                else []
+            ),
             *(f"warning: {line}" for line in result["warnings"]),
         ],
     )

@@ -18,6 +18,7 @@ from ledger.house import House
 from ledger.keyring import Keyring
 from ledger.store import Store
 from reconciliation.reports import verifier
+from schemas.errors import SalurError
 from tests.lib.countries import large_country
 from tests.lib.small_drop import Row, Tables, write_drop
 
@@ -47,8 +48,10 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def take(house: House, folder: Path) -> dict[str, int]:
-    """Take one drop without checks."""
-    return intake.take(house, open_drop(str(folder)), OpenGate())  # type: ignore[arg-type]
+    """Take one drop without checks; its counts add up."""
+    counts = intake.take(house, open_drop(str(folder)), OpenGate())  # type: ignore[arg-type]
+    assert counts["read"] == counts["taken"] + counts["repeated"] + counts["quarantined"]
+    return counts
 
 
 def stripped(rows: list[Row]) -> list[Row]:
@@ -141,5 +144,25 @@ def test_the_same_drop_again_changes_nothing(house: House, tmp_path: Path) -> No
     ]
     drop = write_drop(tmp_path / "drop", {"completions": rows})
     first, second = take(house, drop), take(house, drop)
-    assert first == {"read": 3, "taken": 2, "repeated": 0, "quarantined": 3}
-    assert second == {"read": 3, "taken": 0, "repeated": 2, "quarantined": 0}
+    assert first == {"read": 3, "taken": 0, "repeated": 0, "quarantined": 3, "set_aside_earlier": 0}
+    assert second == {"read": 3, "taken": 0, "repeated": 2, "quarantined": 1, "set_aside_earlier": 0}
+
+
+def test_a_row_that_a_later_drop_contradicts_is_set_aside_with_it_and_counted_apart(
+    house: House, tmp_path: Path
+) -> None:
+    tables = [
+        {"completions": [{"completion_id": "C1", "rating": 4}, {"completion_id": "C2", "rating": 4}]},
+        {"completions": [{"completion_id": "C1", "rating": 4}, {"completion_id": "C1", "rating": 5}]},
+    ]
+    drops = [write_drop(tmp_path / str(number), drop) for number, drop in enumerate(tables)]
+    assert take(house, drops[0]) == {"read": 2, "taken": 2, "repeated": 0, "quarantined": 0, "set_aside_earlier": 0}
+    assert take(house, drops[1]) == {"read": 2, "taken": 0, "repeated": 1, "quarantined": 1, "set_aside_earlier": 1}
+    for drop in drops:
+        assert take(house, drop) == {"read": 2, "taken": 0, "repeated": 2, "quarantined": 0, "set_aside_earlier": 0}
+
+
+@pytest.mark.parametrize(("taken", "repeated"), [(1, 0), (3, 0), (3, -1)])
+def test_counts_that_do_not_add_up_stop_intake(taken: int, repeated: int) -> None:
+    with pytest.raises(SalurError, match="do not add up"):
+        intake.hold_together({"read": 2, "taken": taken, "repeated": repeated, "quarantined": 0})

@@ -120,7 +120,8 @@ def test_rows_of_one_key_and_instant_that_differ_are_all_set_aside(tmp_path: Pat
     tables = people(1)
     row = tables["completions"][0]
     tables["completions"] = [row, dict(row), {**row, "rating": 4}]
-    empty.ask("intake", "--source", write_drop(tmp_path / "drop", tables))
+    done = empty.ask("intake", "--source", write_drop(tmp_path / "drop", tables))
+    assert (done["read"], done["taken"], done["repeated"], done["quarantined"]) == (6, 3, 1, 2)
     assert Counter(set_aside(empty, tmp_path)) == {("completions", "conflicting_record"): 2}
     assert decided(empty, tmp_path) == {"CONTOH0001": ("not_due", "no_completion")}
 
