@@ -186,26 +186,41 @@ def _is_count(value: object) -> bool:
 
 
 def _hold_against_manifest(drop: Drop, promised: dict[str, Any]) -> None:
-    """Names, digests and row counts as the manifest promises them; the first contradiction refuses the drop."""
-    there = {part.name: part for part in drop.parts}
+    """Names, digests and row counts as the manifest promises them; the first contradiction refuses the drop.
+
+    A promise is about a file, or about a table by its name: then about all parts of that table together.
+    """
+    named: set[str] = set()
     for name, promise in sorted(promised.items()):
-        part = there.get(name)
-        if part is None:
-            if name not in drop.passed_over:
-                raise contradicts(name, "it is not in the drop")
-            continue
-        if not isinstance(promise, dict):
-            raise contradicts(name, "its promise is no object of rows and sha256")
-        if str(promise.get("sha256", part.sha256)).lower() != part.sha256:
-            raise contradicts(name, "its SHA-256 differs")
-        if "rows" in promise:
-            with drop.open(part) as stream:
-                rows = readers.count(part, stream)
-            if not _is_count(promise["rows"]) or promise["rows"] != rows:
-                raise contradicts(name, f"the manifest says {str(promise['rows'])[:20]} rows, the file has {rows}")
+        parts = [part for part in drop.parts if name in (part.name, part.table.short_name)]
+        named.update(part.name for part in parts)
+        if parts:
+            _hold_against_promise(drop, name, parts, promise)
+        elif name not in drop.passed_over:
+            raise contradicts(name, "it is not in the drop")
     if promised:
-        for name in sorted(set(there) - set(promised)):
+        for name in sorted({part.name for part in drop.parts} - named):
             raise contradicts(name, "the manifest does not name it")
+
+
+def _hold_against_promise(drop: Drop, name: str, parts: list[Part], promise: Any) -> None:
+    if not isinstance(promise, dict):
+        raise contradicts(name, "its promise is no object of rows and sha256")
+    if "sha256" in promise:
+        if len(parts) > 1:
+            raise contradicts(name, f"one SHA-256 is given for {len(parts)} files")
+        if str(promise["sha256"]).lower() != parts[0].sha256:
+            raise contradicts(name, "its SHA-256 differs")
+    if "rows" in promise:
+        rows = sum(_count(drop, part) for part in parts)
+        if not _is_count(promise["rows"]) or promise["rows"] != rows:
+            has = "the file has" if len(parts) == 1 else f"its {len(parts)} files have"
+            raise contradicts(name, f"the manifest says {str(promise['rows'])[:20]} rows, {has} {rows}")
+
+
+def _count(drop: Drop, part: Part) -> int:
+    with drop.open(part) as stream:
+        return readers.count(part, stream)
 
 
 def contradicts(name: str, why: str) -> InputRejected:

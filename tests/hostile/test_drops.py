@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -146,6 +147,41 @@ def test_a_drop_with_more_people_of_a_decision_than_its_manifest_grants_is_refus
     refused(salur, drop, 10, f"{number}: the manifest grants it to 1 people, the files name 2")
     manifest(drop, decisions={number: {"people": 3, "amount_idr": 1}})  # the third may come later
     assert salur.ask("intake", "--source", drop)["taken"] == 2
+
+
+def test_rows_that_are_known_already_count_against_a_decision_and_copies_do_not(salur: Salur, tmp_path: Path) -> None:
+    salur.ask("intake", "--source", write_drop(tmp_path / "first", ROWS))
+    again = write_drop(tmp_path / "again", {"participants": [*ROWS["participants"], *ROWS["participants"]]}, "jsonl")
+    number = str(ROWS["participants"][0]["sk_number"])
+    manifest(again, decisions={number: {"people": 1, "amount_idr": 1}})
+    refused(salur, again, 10, f"{number}: the manifest grants it to 1 people, the files name 2")
+    manifest(again, decisions={number: {"people": 2, "amount_idr": 1}})
+    assert salur.ask("intake", "--source", again)["repeated"] == 4
+
+
+@pytest.mark.parametrize(
+    ("parts", "promise", "says"),
+    [
+        (1, {"rows": 3}, "participants: the manifest says 3 rows, the file has 2"),
+        (2, {"rows": 3}, "participants: the manifest says 3 rows, its 2 files have 2"),
+        (1, {"sha256": "0" * 64}, "participants: its SHA-256 differs"),
+        (2, {"sha256": "0" * 64}, "participants: one SHA-256 is given for 2 files"),
+    ],
+)
+def test_a_manifest_that_names_a_table_promises_all_of_its_parts(
+    salur: Salur, tmp_path: Path, parts: int, promise: dict[str, Any], says: str
+) -> None:
+    drop = write_drop(tmp_path / "parts", ROWS, parts=parts)
+    manifest(drop, files={"participants": promise})
+    refused(salur, drop, 10, says)
+    kept = {"sha256": hashlib.sha256((drop / "participants.csv").read_bytes()).hexdigest()} if parts == 1 else {}
+    manifest(drop, files={"participants": {"rows": 2, **kept}})
+    assert salur.ask("intake", "--source", drop)["taken"] == 2
+
+
+def test_a_table_that_a_manifest_names_and_that_is_missing_refuses_the_drop(salur: Salur, drop: Path) -> None:
+    manifest(drop, files={"participants": {}, "surveys": {"rows": 0}})
+    refused(salur, drop, 10, "surveys: it is not in the drop")
 
 
 def test_a_file_that_turns_out_damaged_half_way_undoes_what_was_taken_of_the_others(salur: Salur, drop: Path) -> None:
