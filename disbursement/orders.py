@@ -17,7 +17,7 @@ from banks.formats import pain001
 from banks.formats.names import fit
 from banks.profiles import Profile, profiles
 from banks.schema_check import validate
-from disbursement import facts
+from disbursement import facts, intake
 from disbursement.batch import Batch, File, Target, form_batches
 from disbursement.instruction import draft, leave_out
 from disbursement.release import batch_digest
@@ -151,11 +151,19 @@ def _unsealed(
         if has_name and clear["owner_name"]:
             names[who] = clear["owner_name"]
     nameless = [who for who in people if who not in names]
-    for row in landing.sealed_participants(connection, nameless).to_pylist():
-        clear = json.loads(house.keys.unseal(row["participant_id"], row["sealed"]))
-        if clear["name"]:
-            names[row["participant_id"]] = clear["name"]
-    return accounts, names
+    return accounts, names | _own_names(house, connection, nameless)
+
+
+def _own_names(house: House, connection: Connection, people: list[str]) -> dict[str, str]:
+    """The name of each person who has one, by the participant row that stands."""
+    if not people:
+        return {}
+    stands = intake.current(connection, "participants").select(["participant_id", "name_mac"])
+    rows = landing.sealed_participants(connection, people).join(stands, stands.column_names, join_type="inner")
+    return {
+        who: json.loads(house.keys.unseal(who, sealed))["name"]
+        for who, sealed in zip(rows["participant_id"].to_pylist(), rows["sealed"].to_pylist(), strict=True)
+    }
 
 
 def _write(

@@ -128,9 +128,9 @@ def sealed_accounts(connection: sa.Connection, participants: Sequence[str]) -> p
 
 
 def sealed_participants(connection: sa.Connection, participants: Sequence[str]) -> pa.Table:
-    """Participant rows with their seals: participant_id, recorded_at, name_mac, sealed."""
+    """Participant rows with their seals: participant_id, name_mac, sealed."""
     p = store.source_participants.c
-    return _of_people(connection, participants, p.participant_id, p.recorded_at, p.name_mac, p.sealed)
+    return _of_people(connection, participants, p.participant_id, p.name_mac, p.sealed)
 
 
 def _of_people(connection: sa.Connection, participants: Sequence[str], *wanted: Any) -> pa.Table:

@@ -112,6 +112,23 @@ def test_two_homes_with_one_history_write_the_same_bytes_under_the_same_names(
     assert sent(salur, tmp_path / "out") == files
 
 
+@pytest.mark.parametrize("is_late_first", [False, True])
+def test_an_account_without_a_name_is_paid_under_the_participants_name_that_stands(
+    empty: Salur, tmp_path: Path, is_late_first: bool
+) -> None:
+    tables = people(1)
+    tables["accounts"][0]["owner_name"] = None
+    (early,) = tables["participants"]
+    corrected = {**early, "name": "CONTOH DIBETULKAN", "recorded_at": "2020-05-20T09:00:00+07:00"}
+    early["recorded_at"] = "2020-05-10T09:00:00+07:00"
+    for number, row in enumerate((corrected, early) if is_late_first else (early, corrected)):
+        empty.ask("intake", "--source", write_drop(tmp_path / str(number), tables | {"participants": [row]}))
+    empty.ask("entitle", "--period", PERIOD)
+    empty.ask("instruct", "--period", PERIOD, "--as", "siti")
+    (data,) = sent(empty, tmp_path / "out").values()
+    assert [e.findtext("{*}Nm") for e in etree.fromstring(data).iter("{*}Cdtr")] == ["CONTOH DIBETULKAN"]
+
+
 def test_instructing_again_makes_nothing_new(instructed: Salur, tmp_path: Path) -> None:
     before = instructed.batches()
     done = instructed.ask("instruct", "--period", PERIOD, "--as", "siti")
