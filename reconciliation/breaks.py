@@ -38,6 +38,7 @@ RESOLVED_BY: dict[str, str] = {
     "debited_not_acknowledged": "the status report that is missing",
     "statement_gap": "the statement that is missing, or a corrected one",
     "statement_arithmetic": "a corrected statement",
+    "unreadable_file": "a readable file of the same name, or the bank's word on what it held",
     "statement_conflict": "the bank's written word on which statement stands",
     "totals_differ": "a corrected report",
     "reversed_not_debited": "the statement that shows the debit",
@@ -118,6 +119,20 @@ class Findings:
     def table(self) -> pa.Table:
         """All that was found, as breaks.v1, sorted by break_id."""
         return _table(sorted(self._rows.values(), key=lambda row: str(row["break_id"])))
+
+
+def tell_unreadable(inbound: pa.Table, findings: Findings) -> None:
+    """Files that a bank sent and that were set aside, unless a file of the same name was read since.
+
+    `inbound`: every file received, oldest first, with bank, file_name, sha256, state (`quarantined`, `taken`) and reason.
+    """
+    last: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in inbound.to_pylist():
+        last[row["bank"], row["file_name"]] = row
+    for (bank, _), row in last.items():
+        if row["state"] == "quarantined":
+            digest = row["sha256"]
+            findings.add("unreadable_file", bank, "a file that can be read", row["reason"], subject=digest)
 
 
 def _values(row: dict[str, Any]) -> tuple[str, str, int]:

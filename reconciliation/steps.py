@@ -20,6 +20,7 @@ from ledger.instants import from_micros, jakarta_date, to_micros
 from ledger.parquet import put_table
 from ledger.store import Connection
 from reconciliation import evidence
+from reconciliation.breaks import Findings, tell_unreadable
 from reconciliation.exceptions import PURPOSE, Case, act, digest, follow
 from reconciliation.inbox import Received, take
 from reconciliation.matching import Matched, file_states, hold_moves, match, reach
@@ -29,7 +30,7 @@ from reconciliation.reports.html import render
 from reconciliation.reports.pack import write_pack
 from reconciliation.reports.pack_check import breaks_digest, proofs_digest
 from schemas.codes import FINAL_WITHOUT_PAYMENT
-from schemas.errors import InputRejected, ProofFailed, SalurError
+from schemas.errors import InputRejected, ProofFailed, SalurError, first_of
 from schemas.fields import DATE, INSTANT
 from schemas.money import format_idr
 from schemas.tables import TABLES
@@ -54,7 +55,7 @@ def collect(house: House, bank: str | None = None) -> dict[str, Any]:
         taken += _fetch(house, line, files, errors)
     result = _settle(house, taken)
     if errors:
-        raise errors[0]
+        raise first_of(errors, result)
     return result
 
 
@@ -141,7 +142,7 @@ class Found(NamedTuple):
     """What matching found for one period, and what the record says so far.
 
     `matches` (matches.v1) is of the period's instructions, `was` their rows as recorded before, in the same order;
-    `refused` (breaks.v1) are moves that the record does not allow.
+    `refused` (breaks.v1) are moves that the record does not allow, and files that could not be read.
     """
 
     matched: Matched
@@ -169,6 +170,9 @@ def _match(house: House, connection: Connection, period: str) -> Found:
     banks = dict(zip(files.column("file_name").to_pylist(), files.column("channel").to_pylist(), strict=True))
     recorded = sent.select(["end_to_end_id", "state"])
     matches, refused = hold_moves(matched.matches, recorded, banks, period)
+    unread = Findings(period, {})
+    tell_unreadable(queries.inbound(connection), unread)
+    refused = pa.concat_tables([refused, unread.table()])
     ours = sent.filter(pc.equal(sent.column("period"), period))
     mine = matches.filter(pc.is_in(matches["end_to_end_id"], value_set=ours["end_to_end_id"].combine_chunks()))
     was = ours.take(pc.index_in(mine["end_to_end_id"], ours["end_to_end_id"].combine_chunks()))

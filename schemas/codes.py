@@ -181,6 +181,10 @@ BREAKS: Final[dict[str, tuple[str, str]]] = {
     "debited_not_acknowledged": ("didebit tanpa laporan status", "in the statement, no status report"),
     "statement_gap": ("rekening koran terputus", "a statement is missing or its balances do not chain"),
     "statement_arithmetic": ("saldo rekening koran tidak cocok", "opening plus entries is not closing"),
+    "unreadable_file": (
+        "berkas mitra tidak terbaca",
+        "a bank's file that cannot be read, and no readable one of its name",
+    ),
     "statement_conflict": ("rekening koran berbeda isi", "one statement identifier with two different contents"),
     "totals_differ": ("total berbeda", "the bank's count or sum of a file is not ours"),
     "reversed_not_debited": ("pengembalian tanpa debit", "money came back for what no statement shows as debited"),

@@ -26,7 +26,7 @@ def gather(house: House, period: str) -> CycleFacts:
         run = queries.last_entitlement_run(connection, period)
         cut_off = from_micros(run["cut_off"]) if run else None
         decisions = queries.decisions_in_force(connection, house.archive, period)
-        instructed = _with_people(queries.instruction_rows(connection, period=period), decisions)
+        instructed = with_people(queries.instruction_rows(connection, period=period), decisions)
         files = queries.file_rows(connection, period=period)
         batches = queries.batches(house.store, period)
         return CycleFacts(
@@ -36,18 +36,18 @@ def gather(house: House, period: str) -> CycleFacts:
             event_count=count,
             chain_head=head,
             shared_accounts=audit.shared_accounts(connection, period),
-            decided=_counted("decided", decisions),
-            paid=_counted("paid", instructed),
+            decided=counted("decided", decisions),
+            paid=counted("paid", instructed),
             standing=_conform("standing", audit.standing(connection)),
-            sides=_counted("sides", sides_of(instructed, files, said["responses"], said["entries"])),
-            totals=_totals(instructed, files, batches),
+            sides=counted("sides", sides_of(instructed, files, said["responses"], said["entries"])),
+            totals=totals(instructed, files, batches),
             decisions_people=_conform("decisions_people", audit.decisions_people(connection)),
             funds=_conform("funds", queries.whole(connection, "funds").sort_by("reference")),
             proofs=_conform("proofs", queries.proofs_in_force(connection, period)),
             breaks=_breaks(connection, period),
             ended=_ended(connection, instructed),
             batches=table("batches", [_only("batches", row) for row in batches]),
-            consents=_conform("consents", _of_batches(audit.consents(connection), batches)),
+            consents=_conform("consents", of_batches(audit.consents(connection), batches)),
             acts=_conform("acts", _by_people(audit.acts(connection))),
             drops=_conform("drops", queries.whole(connection, "drops").sort_by("taken_at")),
             drop_files=_drop_files(connection),
@@ -70,7 +70,7 @@ def _only(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {column: row.get(column) for column in schema(name).names}
 
 
-def _counted(name: str, rows: pa.Table) -> pa.Table:
+def counted(name: str, rows: pa.Table) -> pa.Table:
     """Rows counted by every column of the table `name` but the two figures, in a fixed order."""
     keys = [column for column in schema(name).names if column not in ("people", "amount_idr")]
     grouped = rows.group_by(keys).aggregate([("amount_idr", "sum"), ([], "count_all")])
@@ -80,14 +80,14 @@ def _counted(name: str, rows: pa.Table) -> pa.Table:
     return _conform(name, renamed.sort_by([(key, "ascending") for key in keys]))
 
 
-def _with_people(instructed: pa.Table, decisions: pa.Table) -> pa.Table:
+def with_people(instructed: pa.Table, decisions: pa.Table) -> pa.Table:
     """Instructions with wave, province and occupation of their participant, from the period's decisions."""
     people = decisions.select(["participant_id", *_ABOUT]).group_by(["participant_id", *_ABOUT]).aggregate([])
     joined = instructed.join(people, "participant_id", join_type="left outer")
     return joined.append_column("is_reissue", pc.greater(joined["attempt"], 1)).sort_by("end_to_end_id")
 
 
-def _totals(instructed: pa.Table, files: pa.Table, batches: list[dict[str, Any]]) -> pa.Table:
+def totals(instructed: pa.Table, files: pa.Table, batches: list[dict[str, Any]]) -> pa.Table:
     """What batches and file headers state, and what the instructions of the files sum to, by channel."""
     own = files.filter(pc.invert(files["is_companion"])).to_pylist()
     stated = [("batches", row) for row in batches] + [("file_headers", row) for row in own]
@@ -136,7 +136,8 @@ def _ended(connection: store.Connection, instructed: pa.Table) -> pa.Table:
     return _conform("ended", joined).sort_by([("channel", "ascending"), ("end_to_end_id", "ascending")])
 
 
-def _of_batches(consents: pa.Table, batches: list[dict[str, Any]]) -> pa.Table:
+def of_batches(consents: pa.Table, batches: list[dict[str, Any]]) -> pa.Table:
+    """Of all consents those to the release of these batches."""
     mine = pa.array([row["batch"] for row in batches], pa.string())
     return consents.filter(pc.and_(pc.equal(consents["purpose"], "release"), pc.is_in(consents["subject"], mine)))
 

@@ -20,27 +20,15 @@ from ledger.parquet import get_table, to_parquet
 from reconciliation import evidence
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.facts import CycleFacts
-from reconciliation.reports.html import render
+from reconciliation.reports.facts import tables as tables_of_facts
 from reconciliation.reports.pack_check import FORMAT, MANIFEST, VERSION, canonical, to_csv, verify_pack
+from reconciliation.reports.pack_report import pages, stated
 from schemas.errors import TryLater
 from schemas.tables import empty
 
 __all__ = ["verify_pack", "write_pack"]
 
 _DATE = (1980, 1, 1, 0, 0, 0)
-_README = """\
-PAKET BUKTI / EVIDENCE PACK
-
-report.html      laporan siklus / the cycle report
-tables/          tabel sebagai Parquet dan CSV / tables as Parquet and CSV
-policies/        aturan yang dipakai / the rules that were applied
-manifest.json    SHA-256 dan jumlah baris setiap berkas / SHA-256 and rows of every member
-
-Periksa / check: salur verify PACK.zip
-Tanpa Salur / without Salur: sha256sum tables/* dan bandingkan dengan / and compare with manifest.json.
-Rantai bukti / event chain (tables/events): hash = SHA-256([seq, at, actor, kind, subject, details, previous_hash])
-sebagai JSON tanpa spasi, at dalam mikrodetik sejak 1970 / as JSON without blanks, at in microseconds since 1970.
-"""
 
 
 def write_pack(house: House, period: str, out: Path, facts: CycleFacts | None = None) -> Path:
@@ -53,8 +41,11 @@ def write_pack(house: House, period: str, out: Path, facts: CycleFacts | None = 
     with house.store.reading() as connection:
         chain.verify(connection)
         tables = _tables(house, connection, facts)
-    members = {"report.html": render(facts).encode(), "README.txt": _README.encode(), **_policies(house, facts)}
+    members = {**pages(facts), **_policies(house, facts)}
     rows: dict[str, int] = {}
+    for name in tables_of_facts():
+        table, path = getattr(facts, name), f"report/{name}.parquet"
+        members[path], rows[path] = bytes(to_parquet(table)), table.num_rows
     for name, table in tables.items():
         for path, content in (
             (f"tables/{name}.parquet", bytes(to_parquet(table))),
@@ -72,6 +63,7 @@ def _manifest(facts: CycleFacts, members: Mapping[str, bytes], rows: Mapping[str
         "period": facts.period,
         "at": facts.at.isoformat(),
         "cut_off": facts.cut_off.isoformat() if facts.cut_off else None,
+        "report": stated(facts),
         "chain": {"events": facts.event_count, "head": facts.chain_head},
         "members": {
             name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "rows": rows.get(name)}

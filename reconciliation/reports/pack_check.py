@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +21,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ledger.chain import GENESIS, event_hash
+from reconciliation.reports import facts
+from reconciliation.reports.pack_report import contradicted, details_of, facts_of, made_by, pages
 from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
 from schemas.money import format_idr
@@ -94,6 +97,7 @@ def verify_pack(path: Path) -> dict[str, Any]:
     _check_proofs(tables)
     _check_reconciled(said["period"], tables)
     _check_journal(said["period"], tables)
+    _check_pages(said, tables, members)
     _stop_at_failed_proof(tables["proofs"])
     return {
         "period": said["period"],
@@ -161,14 +165,20 @@ def _check_members(said: Mapping[str, Any], members: Mapping[str, bytes]) -> Non
             _damaged(name, "Its SHA-256 is not the manifest's.")
 
 
+def _parquet(members: Mapping[str, bytes], name: str) -> pa.Table:
+    if name not in members:
+        _damaged(name, "The table is missing.")
+    try:
+        return pq.read_table(io.BytesIO(members[name]))
+    except pa.ArrowException:
+        _damaged(name, "The table cannot be read.")
+
+
 def _table(members: Mapping[str, bytes], said: Mapping[str, Any], name: str) -> pa.Table:
     parquet, csv = f"tables/{name}.parquet", f"tables/{name}.csv"
-    if parquet not in members or csv not in members:
-        _damaged(parquet, "The table is missing.")
-    try:
-        table = pq.read_table(io.BytesIO(members[parquet]))
-    except pa.ArrowException:
-        _damaged(parquet, "The table cannot be read.")
+    if csv not in members:
+        _damaged(csv, "The table is missing.")
+    table = _parquet(members, parquet)
     if not table.num_rows == said["members"][parquet]["rows"] == said["members"][csv]["rows"]:
         _damaged(parquet, f"It has {table.num_rows} rows; the manifest states others.")
     if to_csv(table) != members[csv]:
@@ -191,19 +201,18 @@ def _check_chain(said: Mapping[str, Any], events: pa.Table) -> None:
         _damaged("tables/events", "The chain does not end as the manifest says.")
 
 
-def _details(events: pa.Table, kind: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    for row in events.filter(pc.equal(events["kind"], kind)).to_pylist():
-        yield row["subject"], json.loads(row["details"])
-
-
 def _check_decisions(said: Mapping[str, Any], tables: Mapping[str, pa.Table], members: Mapping[str, bytes]) -> None:
     """The decisions are the bytes whose hash the chain took when they were made; so are the rules."""
-    runs = [details for _, details in _details(tables["events"], "entitled") if details["period"] == said["period"]]
+    runs = [details for _, details in details_of(tables["events"], "entitled") if details["period"] == said["period"]]
     if not runs:
         return
     digest = hashlib.sha256(members["tables/entitlements.parquet"]).hexdigest()
     if digest != runs[-1]["decisions_sha256"]:
         _damaged("tables/entitlements", "These are not the decisions that the chain of events names.")
+    if said["cut_off"] is None or datetime.fromisoformat(said["cut_off"]) != datetime.fromisoformat(
+        runs[-1]["cut_off"]
+    ):
+        _damaged(MANIFEST, "The cut-off is not the one that the chain of events names.")
     for name, content in members.items():
         policy = name.removeprefix("policies/").removesuffix(".toml")
         if name.startswith("policies/") and hashlib.sha256(content).hexdigest() != runs[-1]["policies"].get(policy):
@@ -268,7 +277,7 @@ def _check_consents(tables: Mapping[str, pa.Table]) -> None:
     for row in tables["consents"].to_pylist():
         if row["purpose"] == "release":
             given.setdefault(row["subject"], []).append(row)
-    recorded = {(batch, details["digest"]) for batch, details in _details(tables["events"], "released")}
+    recorded = {(batch, details["digest"]) for batch, details in details_of(tables["events"], "released")}
     for batch in tables["batches"].to_pylist():
         name, digest = batch["batch"], batch["digest"]
         where = f"tables/batches, {name}"
@@ -314,7 +323,7 @@ def _released(event: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _last_reconciled(period: str, events: pa.Table) -> dict[str, Any] | None:
-    runs = [details for run, details in _details(events, "reconciled") if run.endswith(f"-{period}")]
+    runs = [details for run, details in details_of(events, "reconciled") if run.endswith(f"-{period}")]
     return runs[-1] if runs else None
 
 
@@ -328,6 +337,32 @@ def _check_reconciled(period: str, tables: Mapping[str, pa.Table]) -> None:
         _damaged("tables/breaks", "What is open is not what the chain of events names.")
     if proofs_digest(tables["proofs"].to_pylist()) != last.get("proofs_sha256"):
         _damaged("tables/proofs", "These are not the proofs that the chain of events names.")
+
+
+def _check_pages(said: Mapping[str, Any], tables: Mapping[str, pa.Table], members: Mapping[str, bytes]) -> None:
+    """The report is the page that its figures give, byte for byte; its figures are what the tables come to."""
+    figures = {name: _parquet(members, f"report/{name}.parquet") for name in facts.tables()}
+    for name, table in figures.items():
+        if not table.schema.equals(facts.schema(name)):
+            _damaged(f"report/{name}", "It has other columns than a report's.")
+    told = facts_of(said, figures)
+    wrong = contradicted(told, tables)
+    if wrong is not None:
+        _damaged(f"report/{wrong}", "It is not what the pack's tables come to.")
+    for name, content in pages(told).items():
+        if content != members[name]:
+            _stop_at_page(said, name)
+
+
+def _stop_at_page(said: Mapping[str, Any], name: str) -> NoReturn:
+    maker = said["report"]["made_by"]
+    if maker == made_by:
+        _damaged(name, "It is not the page that these figures give.")
+    raise InputRejected(
+        f"{name} is not as {made_by} would write it.",
+        f"The pack says that {maker} did. All its tables fit each other.",
+        f"Check the page with {maker}, or take its figures from the tables.",
+    )
 
 
 def _stop_at_failed_proof(proofs: pa.Table) -> None:
@@ -372,7 +407,7 @@ def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
         elif row["period"] == period:
             moved[row["debit"]] += row["amount_idr"]
             moved[row["credit"]] -= row["amount_idr"]
-    funded = [(name, said["amount_idr"], "cash", "funder") for name, said in _details(tables["events"], "funded")]
+    funded = [(name, said["amount_idr"], "cash", "funder") for name, said in details_of(tables["events"], "funded")]
     if received != funded:
         _damaged("tables/journal", "Money received is not what the chain of events says.")
     standing = Counter[str]()

@@ -291,6 +291,7 @@ RESOLVED_BY = {
     "debited_not_acknowledged": "laporan status yang belum ada",
     "statement_gap": "rekening koran yang hilang atau koreksinya",
     "statement_arithmetic": "rekening koran yang dikoreksi",
+    "unreadable_file": "berkas yang terbaca dengan nama yang sama, atau keterangan bank tentang isinya",
     "statement_conflict": "pernyataan tertulis bank tentang rekening koran yang berlaku",
     "totals_differ": "laporan yang dikoreksi",
     "reversed_not_debited": "rekening koran yang memuat debit",

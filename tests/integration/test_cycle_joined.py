@@ -174,7 +174,17 @@ class TestBanks:
             ),
             ("late_statement", [], {"debited": COUNT}),
             ("duplicated_answer", [], {"debited": COUNT}),
-            ("truncated_answer", [], {"debited": COUNT}),
+            (
+                "truncated_answer",
+                [
+                    (
+                        "unreadable_file",
+                        "a file that can be read",
+                        "It is not well-formed XML: unclosed token, line 9.",
+                    )
+                ],
+                {"debited": COUNT},
+            ),
             ("stranger", [("unknown_to_us", None, "#.../15")], {"debited": COUNT}),
             ("amount_differs", [("amount_differs", "4800000", "4900000")], {"debited": COUNT}),
             ("group_reject", [], {"rejected": COUNT}),
