@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from ledger import chain, queries, store
 from ledger.house import House
 from ledger.instants import to_micros
 from ledger.parquet import to_parquet
-from reconciliation.reports import figures
+from reconciliation.reports import facts, figures
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.html import render
 from reconciliation.reports.pack import verify_pack, write_pack
@@ -106,7 +107,8 @@ def test_every_hand_over_of_a_paid_cycle_is_explained_to_the_last_rupiah(home: H
 
 def test_the_pack_holds_every_table_twice_the_report_and_the_rules(members: Members, home: House) -> None:
     tables = {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")}
-    assert members.keys() == tables | {"README.txt", MANIFEST, "policies/prakerja-2020.toml", "report.html"}
+    figures = {f"report/{name}.parquet" for name in facts.tables()}
+    assert members.keys() == tables | figures | {"README.txt", MANIFEST, "policies/prakerja-2020.toml", "report.html"}
     assert members["report.html"].decode() == render(gather(home, PERIOD))
 
 
@@ -222,7 +224,6 @@ def test_a_pack_cut_short_is_damaged_and_what_was_never_one_is_refused(pack: Pat
 def test_a_ledger_whose_past_was_changed_gives_no_pack(home: House, tmp_path: Path) -> None:
     import shutil
     import sqlite3
-    from dataclasses import replace
 
     from treasury.house import open_house
 
@@ -246,6 +247,51 @@ def test_the_command_says_by_its_exit_code_whether_a_pack_is_whole(
         for path in (pack, broken, Path(__file__))
     ]
     assert codes == [0, 15, 10]
+
+
+@pytest.mark.parametrize("name", ["report.html", "README.txt"])
+def test_a_page_that_is_not_what_its_figures_give_is_seen_though_its_hash_fits(
+    members: Members, tmp_path: Path, name: str
+) -> None:
+    forged = _sealed(members, {name: members[name].replace(b"1", b"2", 1)}, None)
+    with pytest.raises(EvidenceDamaged, match=name):
+        verify_pack(_written(forged, tmp_path / "pack.zip"))
+
+
+FIGURES = {
+    "decided": "people", "paid": "amount_idr", "sides": "people", "totals": "amount_idr", "funds": "amount_idr",
+    "batches": "control_sum_idr", "files": "transaction_count", "proofs": "left_idr", "consents": "person",
+    "standing": "amount_idr", "policies": "sha256", "drop_files": "sha256",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_page_rendered_from_other_figures_than_the_tables_is_seen(
+    members: Members, home: House, tmp_path: Path, name: str
+) -> None:
+    told, column = gather(home, PERIOD), FIGURES[name]
+    was = getattr(told, name)
+    other = replace(told, **{name: _with(was, column, 0, "dewi" if was[column].type == pa.string() else 7)})
+    table = {f"report/{name}.parquet": bytes(to_parquet(getattr(other, name)))}
+    forged = _sealed(_sealed(members, table, was.num_rows), {"report.html": render(other).encode()}, None)
+    with pytest.raises(EvidenceDamaged, match=f"report/{name}"):
+        verify_pack(_written(forged, tmp_path / "pack.zip"))
+
+
+def test_a_cut_off_that_is_not_the_run_s_is_seen(members: Members, tmp_path: Path) -> None:
+    said: dict[str, Any] = json.loads(members[MANIFEST])
+    said["cut_off"] = "2020-11-30T16:59:59+00:00"
+    with pytest.raises(EvidenceDamaged, match="cut-off"):
+        verify_pack(_written(_sealed(members | {MANIFEST: json.dumps(said).encode()}, {}, None), tmp_path / "pack.zip"))
+
+
+def test_a_page_of_another_version_is_refused_rather_than_believed(members: Members, tmp_path: Path) -> None:
+    said: dict[str, Any] = json.loads(members[MANIFEST])
+    said["report"]["made_by"] = "salur 0.0.1"
+    foreign = members | {MANIFEST: json.dumps(said).encode()}
+    with pytest.raises(InputRejected, match=r"salur 0\.0\.1"):
+        verify_pack(_written(_sealed(foreign, {"report.html": b"<p>all paid</p>"}, None), tmp_path / "pack.zip"))
+    assert verify_pack(_written(_sealed(foreign, {}, None), tmp_path / "same.zip"))["members"] == len(members)
 
 
 @pytest.fixture(scope="module")
