@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,11 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from ledger import chain, queries, store
+from ledger import chain, journal, queries, store
 from ledger.house import House
 from ledger.instants import to_micros
 from ledger.parquet import to_parquet
+from reconciliation import steps as reconciling
 from reconciliation.reports import facts, figures
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.html import render
@@ -31,6 +35,7 @@ from reconciliation.reports.pack import verify_pack, write_pack
 from reconciliation.reports.pack_check import MANIFEST, TABLES, canonical, proofs_digest, to_csv
 from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
 from tests.lib.paid_home import PERIOD, paid_home
+from treasury.house import open_house
 
 Members = dict[str, bytes]
 
@@ -222,11 +227,6 @@ def test_a_pack_cut_short_is_damaged_and_what_was_never_one_is_refused(pack: Pat
 
 
 def test_a_ledger_whose_past_was_changed_gives_no_pack(home: House, tmp_path: Path) -> None:
-    import shutil
-    import sqlite3
-
-    from treasury.house import open_house
-
     shutil.copytree(home.path, tmp_path / "home")
     with sqlite3.connect(tmp_path / "home" / "ledger.db") as connection:
         connection.execute("DROP TRIGGER events_no_update")
@@ -305,11 +305,11 @@ def test_a_difference_that_is_open_cannot_be_closed_or_changed_in_a_pack(unanswe
     assert verify_pack(pack)["open_breaks"] > 0
     with zipfile.ZipFile(pack) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    for column, value in (("state", "closed"), ("amount_idr", 1), ("kind", "duplicate")):
+    changes: list[tuple[str, object]] = [("state", "closed"), ("amount_idr", 1), ("kind", "duplicate")]
+    for column, value in changes:
+        change = partial(_with, column=column, row=0, value=value)
         with pytest.raises(EvidenceDamaged, match="tables/breaks"):
-            verify_pack(
-                _forged(members, "breaks", lambda t, c=column, v=value: _with(t, c, 0, v), tmp_path / "forged.zip")
-            )
+            verify_pack(_forged(members, "breaks", change, tmp_path / "forged.zip"))
 
 
 def test_a_whole_pack_with_a_proof_that_does_not_hold_names_it(unanswered: House, tmp_path: Path) -> None:
@@ -339,3 +339,20 @@ def test_a_whole_pack_with_a_proof_that_does_not_hold_names_it(unanswered: House
         members = {name: archive.read(name) for name in archive.namelist()}
     with pytest.raises(EvidenceDamaged, match="tables/proofs"):
         verify_pack(_forged(members, "proofs", lambda t: _with(t, "holds", at, True), tmp_path / "forged.zip"))
+
+
+def test_an_account_that_a_recorded_proof_shows_to_be_wrong_is_no_damage(home: House, tmp_path: Path) -> None:
+    shutil.copytree(home.path, tmp_path / "home")
+    wrong = replace(open_house(tmp_path / "home"), at=home.at)
+    with wrong.store.transaction() as connection:
+        (file_name, seen) = next(
+            (row["subject"], row["evidence"])
+            for row in journal.rows(connection, PERIOD).to_pylist()
+            if row["debit"] == "credited"
+        )
+        stray = journal.Posting("credited", "cash", 600_000, file_name, seen, 1, None, PERIOD)
+        journal.post(connection, [stray], wrong.at)
+    with pytest.raises(ProofFailed):
+        reconciling.reconcile(wrong, PERIOD)
+    with pytest.raises(ProofFailed, match=f"journal of {PERIOD} credited"):
+        verify_pack(write_pack(wrong, PERIOD, tmp_path))
