@@ -128,7 +128,7 @@ def run_uv(*arguments: str | Path) -> bool:
     if (
         "UV_DEFAULT_INDEX" not in environment
         and "UV_INDEX_URL" not in environment
-        and (index := pip_setting("index-url"))
+        and (index := pip_setting("index_url"))
     ):
         environment["UV_DEFAULT_INDEX"] = index
     if "SSL_CERT_FILE" not in environment and (certificates := pip_setting("cert")):
@@ -137,7 +137,11 @@ def run_uv(*arguments: str | Path) -> bool:
 
 
 def pip_setting(name: str) -> str | None:
-    """A value from pip's configuration or environment, which is where machines usually name their index."""
+    """A value from pip's configuration or environment, which is where machines usually name their index.
+
+    Pip writes its settings' names with hyphens.
+    """
+    name = name.replace("_", "-")
     listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False).stdout
     found = re.findall(rf"^(?:global|site|install|user|:env:)\.{name}='(.*)'$", listed, re.MULTILINE)
     return found[-1] if found else None
