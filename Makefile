@@ -21,8 +21,8 @@ demo: setup ## one monthly cycle in Airflow against simulated banks; KEEP=1 leav
 	@KEEP="$(KEEP)" APPROVE="$(APPROVE)" $(BIN)/python -m treasury.demo
 
 check: setup ## what a commit must pass, in under a minute: style, types, arrows, fast tests
-	@$(MAKE) -j2 --output-sync=target types fast
-	@$(MAKE) lint arrows
+	@$(MAKE) -j2 --output-sync=target types lint arrows
+	@$(MAKE) fast
 
 lint: setup
 	@$(BIN)/ruff check --quiet .
@@ -35,7 +35,7 @@ arrows: setup
 	@$(BIN)/lint-imports --no-logo
 
 fast: setup
-	@$(BIN)/python -m pytest -q -m "not needs and not slow" $(FAST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not needs and not slow" $(FAST)
 
 fix: setup ## let ruff repair and format what it can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

@@ -16,6 +16,8 @@ from tests.lib.commands import PERIOD, Answer, Salur, new_home
 from tests.lib.small_drop import Tables, people, write_drop
 from treasury.exports import TABLES
 
+pytestmark = pytest.mark.slow  # plays a whole cycle
+
 NAMES = [f"RAHASIA SEKALI{chr(65 + n)}" for n in range(6)]
 OWNERS = [f"RAHASIA PEMILIK{chr(65 + n)}" for n in range(2)]
 NIKS = [f"317405550188990{n}" for n in range(6)]

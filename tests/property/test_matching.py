@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow.compute as pc
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from reconciliation.proof import prove
 from tests.lib.plain_matching import plain_states
 from tests.lib.reconciling import LATE, PERIOD, SOON, TRANCHE, World, debit_of, entry, reversal_of, states
 from tests.spec.reconciliation.test_proofs import books
+
+pytestmark = pytest.mark.slow  # worlds of many payments, drawn many times
 
 STATUSES = ("ACTC", "PDNG", "ACSP", "ACSC", "ACCC", "RJCT AC04", "RJCT AM02", "RJCT DU04", "QQQQ", "PART")
 GROUPS = (None, "PART", "ACTC", "ACSP", "ACSC", "ACCC", "RJCT FF01", "RJCT AM05")

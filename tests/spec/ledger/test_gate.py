@@ -15,6 +15,8 @@ from ledger.house import House
 from schemas.errors import CheckFailed, InputRejected
 from tests.lib.small_home import small_home
 
+pytestmark = pytest.mark.slow  # imports Great Expectations, which takes seconds
+
 STOPS = pa.table({"end_to_end_id": ["E1", "E1"], "amount_idr": [600_000, 0], "state": ["submitted", "submitted"]})
 HOLDS = pa.table({"end_to_end_id": ["E1", "E2"], "amount_idr": [600_000, 600_000], "state": ["submitted", "rejected"]})
 FUND = {"reference": "SP2D-1", "amount_idr": 1, "at": 0, "person": "siti"}
