@@ -132,8 +132,13 @@ def _is_marked_reversal(booked: Booked) -> Flags:
 
 
 def _tell_contradictions(ours: Ours, reported: Reported, booked: Booked, findings: Findings) -> None:
-    """Refused by one report and settled by another, with nothing sent back that would explain both."""
-    for position in np.flatnonzero(reported.contradicted & ~booked.sent_back).tolist():
+    """Refused by one report and settled by another.
+
+    A debit that is sent back explains `debited` and `rejected` together. It never explains `credited`: who was refused
+    did not have the money, so one of the two reports was untrue, wherever the money is now.
+    """
+    unexplained = ~booked.sent_back | (reported.rank == report_side.CREDITED)
+    for position in np.flatnonzero(reported.contradicted & unexplained).tolist():
         file = ours.files[int(ours.file[position])]
         settled = "credited" if reported.rank[position] == report_side.CREDITED else "debited"
         findings.add(

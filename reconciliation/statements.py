@@ -2,6 +2,10 @@
 
 A statement is told by its identifier within an account. The same one again with the same content changes nothing; with
 other content it is a break, and the one that was received first counts until a person decides.
+
+One that does not add up gives way to a corrected one in its place: of its identifier, or of its number and dates, that
+does, whichever came first. So a proof that failed on it holds again; that the bank said two things stays a break for a
+person.
 """
 
 from collections import defaultdict
@@ -36,10 +40,11 @@ def take_once(statements: pa.Table, entries: pa.Table) -> Statements:
 
     `statements` has a column `received` besides `bank` and `evidence`. Statements of one file share its evidence.
     """
-    ordered = statements.sort_by([(column, "ascending") for column in ("received", "evidence", "statement_id")])
+    ordered, conflicts = _without_corrected(
+        statements.sort_by([(column, "ascending") for column in ("received", "evidence", "statement_id")]), entries
+    )
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     kept: list[int] = []
-    conflicts: list[tuple[dict[str, Any], dict[str, Any]]] = []
     for index, row in enumerate(ordered.to_pylist()):
         key = tuple(row[column] for column in _KEY)
         if key not in first:
@@ -54,6 +59,41 @@ def take_once(statements: pa.Table, entries: pa.Table) -> Statements:
     order = ["bank", "statement_id", "evidence", "entry_number", "detail_number"]
     entries_once = held.sort_by([(column, "ascending") for column in order]).combine_chunks()
     return Statements(chosen.combine_chunks(), entries_once, tuple(conflicts))
+
+
+def _without_corrected(
+    statements: pa.Table, entries: pa.Table
+) -> tuple[pa.Table, list[tuple[dict[str, Any], dict[str, Any]]]]:
+    """The statements but those that do not add up where one in the same place does; and each such pair (right, wrong)."""
+    rows = movements(Statements(statements, entries)).to_pylist()
+    right: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        if _adds_up(row):
+            for place in _places(row):
+                right.setdefault(place, row)
+    pairs: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    stays = []
+    for row in rows:
+        corrected = (
+            None if _adds_up(row) else next((right[p] for p in sorted(_places(row), key=str) if p in right), None)
+        )
+        stays.append(corrected is None)
+        if corrected is not None:
+            pairs.append((corrected, row))
+    return statements.filter(pa.array(stays, pa.bool_())), pairs
+
+
+def _places(statement: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """What a corrected statement has in common with the one it corrects."""
+    account = (statement["bank"], statement["account"])
+    number, from_date, to_date = (statement[name] for name in ("sequence_number", "from_date", "to_date"))
+    places: set[tuple[Any, ...]] = {("id", *account, statement["statement_id"])}
+    return places if number is None else places | {("number", *account, number, from_date, to_date)}
+
+
+def _adds_up(row: dict[str, Any]) -> bool:
+    opening, closing = row["opening_idr"], row["closing_idr"]
+    return None not in (opening, closing) and opening + row["credits_idr"] - row["debits_idr"] == closing
 
 
 def _same(one: dict[str, Any], other: dict[str, Any], entries: pa.Table) -> bool:

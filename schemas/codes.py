@@ -185,7 +185,10 @@ BREAKS: Final[dict[str, tuple[str, str]]] = {
         "berkas mitra tidak terbaca",
         "a bank's file that cannot be read, and no readable one of its name",
     ),
-    "statement_conflict": ("rekening koran berbeda isi", "one statement identifier with two different contents"),
+    "statement_conflict": (
+        "rekening koran berbeda isi",
+        "two statements in one place (identifier, or number and dates) that differ",
+    ),
     "totals_differ": ("total berbeda", "the bank's count or sum of a file is not ours"),
     "reversed_not_debited": ("pengembalian tanpa debit", "money came back for what no statement shows as debited"),
     "rejected_not_reversed": ("ditolak tanpa pengembalian", "rejected after debit and no reversal seen"),

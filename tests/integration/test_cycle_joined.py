@@ -317,6 +317,10 @@ class TestBanks:
         assert code_of(lambda: proving.reconcile(sent.house, PERIOD)) == ProofFailed.exit_code
         assert unproved(sent.house) != []
         assert sent.tally() == {"debited": COUNT}
+        sent.receive([(f"corrected-{name}", data) for name, data in answers if "camt053" in name])
+        proving.reconcile(sent.house, PERIOD)
+        assert unproved(sent.house) == [], "a corrected statement takes the wrong one's place"
+        assert {kind for kind, _, _ in breaks(sent.house)} == {"statement_conflict"}
 
 
 def wrong_closing(statement: bytes) -> bytes:

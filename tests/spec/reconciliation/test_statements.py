@@ -104,3 +104,30 @@ def test_a_consolidated_debit_whose_one_detail_states_no_amount_is_its_entry_s(m
     made.statement(1, [debit_of("F1", 2 * TRANCHE, detail_number=1) | {"amount_idr": None}])
     assert breaks(made.matched()) == []
     assert set(states(made.matched()).values()) == {"debited"}
+
+
+@pytest.mark.parametrize("identifier", ["S1", "S1-CORRECTED"])
+@pytest.mark.parametrize("corrected_first", [False, True])
+def test_a_corrected_statement_takes_the_place_of_the_one_that_does_not_add_up(
+    made: World, identifier: str, corrected_first: bool
+) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE)])
+    right = made.statements[0]
+    wrong = right | {"closing_idr": right["closing_idr"] + 7, "evidence": "wrong"}
+    corrected = right | {"statement_id": identifier, "received": 1 if corrected_first else 999}
+    made.statements[:] = [wrong, corrected]
+    made.entries[:] = [
+        row | {"statement_id": statement["statement_id"], "evidence": statement["evidence"]}
+        for statement in (wrong, corrected)
+        for row in made.entries
+    ]
+    assert breaks(made.matched()) == [("statement_conflict", None)], "the bank said two things, and a person is told"
+    assert set(states(made.matched()).values()) == {"debited"}
+    assert made.matched().statements.column("evidence").to_pylist() == [right["evidence"]]
+
+
+def test_a_statement_of_another_number_corrects_nothing(made: World) -> None:
+    made.statement(1, [])
+    made.statements[0]["closing_idr"] += 7
+    made.statement(2, [])
+    assert ("statement_arithmetic", None) in breaks(made.matched())
