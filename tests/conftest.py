@@ -30,6 +30,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if what not in KNOWN:
                 pytest.fail(f"nobody knows the need {what!r}; tests/lib/needs.py lists them", pytrace=False)
             if reason := missing(what):
+                # Listed by name at the end of the run; under CI=true it is a failure.
                 pytest.skip(f"needs {what}: {reason}")
 
 

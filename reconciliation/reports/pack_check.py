@@ -83,6 +83,7 @@ def verify_pack(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = _members(path, archive)
+    # NotImplementedError and RuntimeError are zipfile's words for a compression it does not know, and for encryption.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
         _damaged("the zip itself", "It is cut short or changed.")
     said = _manifest(path, members)
