@@ -63,7 +63,7 @@ def follow(page: Page, line: str, seen: dict[str, str]) -> None:
         seen["url"] = found[1]
     if found := re.search(r"Laporan / report: (.+)", line):
         seen["report"] = found[1].strip()
-    if found := re.search(r"log in as: checker / (\S+),", line):
+    if found := re.search(r"sandi / password: (\S+)", line):
         seen["password"] = found[1]
         log_in(page, seen["url"], found[1])
         take(page, f"{seen['url']}/required_actions", "required-actions")

@@ -253,8 +253,10 @@ class Cycle:
             self.say(f"    {question['subject']}")
         if approve == "ui":
             self.say(f"    Menunggu Anda / waiting for you: {self.airflow.url}/required_actions")
-            password = self.airflow.password("checker")
-            self.say(f"    Masuk sebagai / log in as: checker / {password}, lalu / then: Approve")
+            self.say("    Masuk, baca, lalu tekan Approve / log in, read, then press Approve")
+            self.say("    nama / user: checker")
+            # A line of its own, and nothing after it: it is there to be copied.
+            self.say(f"    sandi / password: {self.airflow.password('checker')}")
             # A person takes the time that a person takes: no limit here.
             while self.desk.questions("disburse", run_id):
                 self.wait("disburse", lambda: self.desk.check("disburse", run_id) != "queued")

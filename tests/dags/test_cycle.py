@@ -16,13 +16,14 @@ import sqlalchemy as sa
 
 from ledger import queries, store
 from schemas.errors import SalurError
+from tests.lib.browser import answer, logged_in
 from treasury import demo
 from treasury.desk import standalone
 from treasury.desk.rest import Desk
 from treasury.house import open_house
 
 pytestmark = [
-    pytest.mark.needs("airflow"),
+    pytest.mark.needs("airflow", "chromium"),
     pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.xdist_group("airflow"),
@@ -43,6 +44,7 @@ class Story:
     digests_shown: dict[str, str] = field(default_factory=dict)
     marked: str = ""
     rejected: str = ""
+    clicked: str = ""
     last_states: dict[str, str] = field(default_factory=dict)
     leaders: list[int] = field(default_factory=list)
 
@@ -109,6 +111,16 @@ def clear(desk: Desk, run_id: str, task: dict[str, Any]) -> None:
     desk.http.post("/dags/disburse/clearTaskInstances", json=body).raise_for_status()
 
 
+def answer_in_the_browser(story: Story, airflow: standalone.Standalone, questions: list[dict[str, Any]]) -> None:
+    """The checker approves one batch by its button alone, and rejects another with a reason."""
+    by_batch = {batch_of(each): each for each in questions}
+    story.clicked = min(set(by_batch) - {story.marked, story.rejected})
+    with logged_in(airflow.url, "checker", airflow.password("checker")) as page:
+        for batch, button, reason in ((story.clicked, "Approve", None), (story.rejected, "Reject", "salah daftar")):
+            story.digests_shown[batch] = by_batch[batch]["body"]
+            answer(page, airflow.url, by_batch[batch]["subject"], button, reason)
+
+
 def release(story: Story, airflow: standalone.Standalone, cycle: demo.Cycle) -> None:
     """Everything that can be done to a release, then the release."""
     desk = cycle.desk
@@ -124,16 +136,13 @@ def release(story: Story, airflow: standalone.Standalone, cycle: demo.Cycle) -> 
         lambda: [batch_of(each) for each in desk.questions("disburse", run_id) if batch_of(each) == story.marked]
     )
     time.sleep(5)
+    answer_in_the_browser(story, airflow, desk.questions("disburse", run_id))
 
     def answer_all() -> bool:
         with airflow.login("checker") as checker:
             for question in checker.questions("disburse", run_id):
-                batch = batch_of(question)
-                story.digests_shown[batch] = question["body"]
-                reject = batch == story.rejected
-                checker.answer(
-                    question, "Reject" if reject else "Approve", {"reason": "salah daftar"} if reject else {}
-                )
+                story.digests_shown[batch_of(question)] = question["body"]
+                checker.answer(question, "Approve")
         return desk.state("disburse", run_id) in ("success", "failed")
 
     until(answer_all)
@@ -188,7 +197,14 @@ def test_a_consent_names_who_answered_in_airflow_and_the_digest_that_was_shown(s
         assert row["digest"] in story.digests_shown[batch]
 
 
-def test_a_rejected_batch_is_withdrawn_and_never_sent(story: Story) -> None:
+def test_the_buttons_of_airflows_page_can_be_pressed_with_no_reason_typed(story: Story) -> None:
+    assert story.clicked in {row["subject"] for row in consents(story.stage)}
+
+
+def test_a_rejected_batch_is_withdrawn_for_the_reason_typed_and_never_sent(story: Story) -> None:
+    with open_house(story.stage.home).store.reading() as connection:
+        events = sa.select(store.events.c.details).where(store.events.c.subject == story.rejected)
+        assert any("salah daftar" in details for details in connection.scalars(events))
     found = batch_states(story.stage)
     assert found.pop(story.rejected) == "withdrawn"
     assert not {"drafted", "released", "submitted", "unknown"} & set(found.values())

@@ -114,7 +114,8 @@ class ReleaseOperator(ApprovalOperator):
         """Writes the question. Airflow keeps an older text when a task was cleared: then the digests would part."""
         from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
 
-        reason = Param("", type="string", title="Alasan bila ditolak / reason if rejected")
+        # May be left empty: the form keeps its buttons shut while a text that it takes for required is missing.
+        reason = Param(None, type=["null", "string"], title="Alasan bila ditolak / reason if rejected")
         stored = SUPERVISOR_COMMS.send(
             CreateHITLDetailPayload(
                 ti_id=context["task_instance"].id,
