@@ -1,7 +1,7 @@
 # `make help` lists what there is. Everything runs from .venv, which `make setup` makes from requirements.lock.
 
 BIN := .venv/bin
-PACKAGES := $(wildcard banks dags disbursement ledger reconciliation schemas simulator treasury)
+PACKAGES := $(wildcard banks dags disbursement ledger platforms reconciliation schemas simulator treasury)
 FAST := $(wildcard tests/spec tests/property tests/golden tests/hostile)
 PROFILE ?= quick
 WORKERS ?= 2

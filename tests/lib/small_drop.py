@@ -109,13 +109,18 @@ def _write(path: Path, name: str, rows: list[Row], line_end: str) -> None:
         fields = [pa.field(column, schema.field(column).type) for column in columns]
         pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(fields)), path)
     elif path.suffix == ".jsonl":
-        lines = [json.dumps({k: _text(v) if not isinstance(v, int) else v for k, v in row.items()}) for row in rows]
+        lines = [json.dumps(json_row(row)) for row in rows]
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     else:
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, columns, lineterminator=line_end)
             writer.writeheader()
             writer.writerows({k: _text(v) for k, v in row.items()} for row in rows)
+
+
+def json_row(row: Row) -> Row:
+    """A row as JSON holds it: dates and instants as text."""
+    return {name: _text(value) for name, value in row.items()}
 
 
 def _columns(name: str, rows: Iterable[Row]) -> list[str]:
