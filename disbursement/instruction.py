@@ -7,6 +7,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.codes import LEFT_OUT
 from schemas.identifiers import end_to_end_ids
 from schemas.tables import TABLES, conform, empty
 
@@ -64,6 +65,7 @@ def draft(
 
 def leave_out(rows: pa.Table, reason: str) -> pa.Table:
     """Due rows (decisions or drafted instructions) as left_out.v1, all for one reason."""
+    assert reason in LEFT_OUT, f"{reason} is no reason that others know of"
     wanted = rows.select([*ENTITLEMENT, "amount_idr"])
     return conform(wanted.append_column("reason", pa.repeat(reason, rows.num_rows)), "left_out.v1")
 

@@ -31,6 +31,19 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "policy_unknown": ("gelombang tanpa aturan", "no policy covers this wave"),
 }
 
+LEFT_OUT: Final = frozenset(
+    {
+        "on_hold",
+        "account_changed",
+        "account_unwritable",
+        "past_last_payment",
+        "name_unwritable",
+        "name_too_long",
+        "amount_not_positive",
+    }
+)
+"""Why a due decision is not instructed now; it stays due."""
+
 # --- states -----------------------------------------------------------------------------------------------------------
 # A state that a whole file shares is a row of the file; an instruction has rows of its own only where it differs.
 INSTRUCTION_STATES: Final = (

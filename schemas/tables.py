@@ -171,6 +171,12 @@ TABLES: dict[str, Table] = {
                 "stage scope",
             ),
             _table(
+                "outcomes.v1",
+                "participant_id benefit sequence period status status_english status_at amount_idr due_on? to_do"
+                " to_do_indonesian to_do_english",
+                "participant_id benefit sequence",
+            ),
+            _table(
                 "journal.v1",
                 "seq at debit credit amount_idr transaction_count channel? period? subject evidence",
                 "seq",
