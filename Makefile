@@ -8,10 +8,10 @@ WORKERS ?= 2
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check lint types arrows fast fix test bench screenshots lock clean
+.PHONY: help setup demo check lint types arrows fast fix test test-pythons bench screenshots lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv with the salur command in it; at once when nothing changed
 	@if [ -z "$(PYTHON)" ] && [ -e .venv/.salur-setup ] && .venv/bin/python -c '' 2>/dev/null; then python=.venv/bin/python; \
@@ -36,6 +36,9 @@ arrows: setup
 
 fast: setup
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not needs and not slow" $(FAST)
+
+test-pythons: setup ## the fast tests on each supported Python that is installed here, in an environment of its own
+	@sh scripts/test-pythons.sh -n $(WORKERS) -m "not needs and not slow" $(FAST)
 
 fix: setup ## let ruff repair and format what it can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

@@ -1,5 +1,7 @@
 """Makes .venv from requirements.lock, with the project installed in place. Runs on a bare Python 3.11, standard library only.
 
+Another folder than .venv can be named, for an environment of another Python: `python3.12 scripts/setup.py .venvs/3.12`.
+
 Every package is checked against the hash in the lock. Which index the packages come from is the machine's own setting
 (pip's or uv's configuration); no index is named here. Nothing is done when lock and pyproject are those of the last time.
 """
@@ -16,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
+VENV = ROOT / (sys.argv[1] if len(sys.argv) > 1 else ".venv")
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / ".salur-setup"
 PYTHON = VENV / "bin" / "python"
@@ -39,7 +41,7 @@ def main() -> int:
     if not run_uv(*project):
         run_pip(*project[1:])
     STAMP.write_text(wanted)
-    say("ready: .venv/bin/salur")
+    say(f"ready: {VENV.relative_to(ROOT)}/bin/salur")
     return 0
 
 
@@ -69,7 +71,7 @@ def make_environment() -> None:
     version = "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))"
     if runs(PYTHON, "-c", version):
         return
-    say(f"making .venv with Python {sys.version.split()[0]}")
+    say(f"making {VENV.relative_to(ROOT)} with Python {sys.version.split()[0]}")
     shutil.rmtree(VENV, ignore_errors=True)
     roads = [
         (sys.executable, "-m", "venv", VENV),

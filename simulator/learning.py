@@ -112,7 +112,7 @@ def _purchases(
     first_delay = np.minimum(rng.exponential(6.0, count), 29.0)
     delays = np.cumsum(np.column_stack([first_delay, rng.uniform(2.0, 25.0, (count, _SLOTS - 1))]), axis=1)
     purchased = start[:, None] + (delays * DAY_SECONDS).astype(np.int64)
-    next_year = accepted.astype("datetime64[D]").astype("datetime64[Y]") + 1
+    next_year = accepted.astype("datetime64[D]").astype("datetime64[Y]") + np.timedelta64(1, "Y")
     year_end = next_year.astype("datetime64[D]").astype(np.int64) * DAY_SECONDS
     late = year_end[:, None] + (delays * DAY_SECONDS).astype(np.int64)
     purchased = np.where(has["late_purchase"][:, None], late, np.minimum(purchased, year_end[:, None] - 60))

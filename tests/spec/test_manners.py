@@ -119,11 +119,18 @@ def test_the_readme_names_the_two_commands() -> None:
     assert "make test" in readme
 
 
+def test_the_fast_tests_can_be_run_on_every_python_that_is_supported() -> None:
+    lowest, above = re.findall(r"3\.(\d+)", pyproject()["project"]["requires-python"])
+    tried = re.search(r"^for version in (.+); do$", (ROOT / "scripts/test-pythons.sh").read_text(), re.MULTILINE)
+    assert tried is not None
+    assert tried[1].split() == [f"3.{minor}" for minor in range(int(lowest), int(above))]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_make_target_that_a_page_names_exists(page: str) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     code = re.findall(r"`([^`]+)`|^ {4}(.+)$", (ROOT / page).read_text(), re.MULTILINE)
-    named = {target for pair in code for target in re.findall(r"^make ([a-z]+)", "".join(pair))}
+    named = {target for pair in code for target in re.findall(r"^make ([a-z-]+)", "".join(pair))}
     assert named - targets == set()
 
 
