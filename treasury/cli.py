@@ -481,12 +481,13 @@ def simulate_banks(
         Path | None, typer.Option(help="Where the banks keep their folders; <home>/banks by default.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another country.")] = 1,
+    host: Annotated[str, typer.Option(help="The address or name of this machine where they listen.")] = "127.0.0.1",
     json: Json = False,
 ) -> None:
     """Banks that answer on SFTP until interrupted; the home is configured to reach them. Example: salur simulate banks"""
     from treasury import rehearsal
 
-    answer(rehearsal.banks(terminal.open_house(), root, seed), json)
+    answer(rehearsal.banks(terminal.open_house(), root, seed, host), json)
 
 
 def main() -> None:

@@ -37,8 +37,8 @@ def people(
     }
 
 
-def banks(house: House, root: Path | None, seed: int) -> dict[str, Any]:
-    """Start the simulated banks, tell the home how to reach them, and let them answer until interrupted."""
+def banks(house: House, root: Path | None, seed: int, host: str) -> dict[str, Any]:
+    """Start the simulated banks at `host`, tell the home how to reach them, and let them answer until interrupted."""
     key = house.path / BANK_KEY
     if not key.exists():
         made = asyncssh.generate_private_key("ssh-ed25519")
@@ -47,7 +47,7 @@ def banks(house: House, root: Path | None, seed: int) -> dict[str, Any]:
         made.write_public_key(f"{key}.pub")
     folder = root or house.path / "banks"
     with sftp_server.serve(
-        folder, sorted(bank_descriptions()), authorized_key=Path(f"{key}.pub"), seed=seed
+        folder, sorted(bank_descriptions()), authorized_key=Path(f"{key}.pub"), seed=seed, host=host
     ) as running:
         configure(house.path / CONFIG, running.addresses)
         for code, address in running.addresses.items():

@@ -20,15 +20,7 @@ USERS = "maker:op,checker:op,auditor:viewer,admin:admin"
 CHECKERS = "checker"
 START_SECONDS_MAX = 300.0
 STOP_SECONDS_MAX = 10.0
-_WARM = """\
-# The scheduler's executor forks its tasks: what is loaded here once, no task need load again (ten seconds each).
-import sys
-
-if "scheduler" in sys.argv:
-    import great_expectations  # noqa: F401
-    import disbursement.steps  # noqa: F401
-    import reconciliation.steps  # noqa: F401
-"""
+_WARM = "import treasury.desk.warm  # noqa: F401\n"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
