@@ -88,6 +88,14 @@ def decisions_people(connection: sa.Connection) -> pa.Table:
     return store.read(connection, query, _whole("sk_number", "row_count amount_idr taken revoked"))
 
 
+def decisions_until(connection: sa.Connection, period: str) -> list[tuple[str, str]]:
+    """(period, archive's key of the decisions in force) of this and every earlier period that was decided, latest first."""
+    runs = store.entitlement_runs.c
+    last = sa.select(sa.func.max(runs.seq)).where(runs.period <= period).group_by(runs.period)
+    query = sa.select(runs.period, runs.archive_key).where(runs.seq.in_(last)).order_by(runs.period.desc())
+    return [(row.period, row.archive_key) for row in connection.execute(query)]
+
+
 def _whole(texts: str, numbers: str) -> pa.Schema:
     return pa.schema([*((name, TEXT) for name in texts.split()), *((name, WHOLE) for name in numbers.split())])
 

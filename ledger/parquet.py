@@ -1,6 +1,7 @@
 """Tables kept in the archive as Parquet: the same rows give the same bytes, so that their hash can stand for them."""
 
 import io
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,6 @@ def put_table(archive: Archive, table: pa.Table) -> str:
     return archive.put(to_parquet(table))
 
 
-def get_table(archive: Archive, key: str) -> pa.Table:
-    """A table that was kept."""
-    return pq.read_table(io.BytesIO(archive.get(key)))
+def get_table(archive: Archive, key: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table that was kept, or only some of its columns."""
+    return pq.read_table(io.BytesIO(archive.get(key)), columns=None if columns is None else list(columns))

@@ -14,6 +14,7 @@ from reconciliation import evidence
 from reconciliation.exceptions import MACHINE, Case
 from reconciliation.reports.answers import sides_of
 from reconciliation.reports.facts import CycleFacts, schema, table
+from reconciliation.reports.qualified import qualifications, trainings, with_training
 
 _ABOUT = ("wave", "province", "occupation")
 
@@ -29,6 +30,7 @@ def gather(house: House, period: str) -> CycleFacts:
         instructed = with_people(queries.instruction_rows(connection, period=period), decisions)
         files = queries.file_rows(connection, period=period)
         batches = queries.batches(house.store, period)
+        learned = qualifications(connection, house.archive, period, of_people(decisions, instructed))
         return CycleFacts(
             period=period,
             at=house.at,
@@ -38,6 +40,8 @@ def gather(house: House, period: str) -> CycleFacts:
             shared_accounts=audit.shared_accounts(connection, period),
             decided=counted("decided", decisions),
             paid=counted("paid", instructed),
+            trained_due=counted("trained_due", with_training(due(decisions), learned)),
+            trained_paid=counted("trained_paid", with_training(instructed, learned)),
             standing=_conform("standing", audit.standing(connection)),
             sides=counted("sides", sides_of(instructed, files, said["responses"], said["entries"])),
             totals=totals(instructed, files, batches),
@@ -49,6 +53,7 @@ def gather(house: House, period: str) -> CycleFacts:
             batches=table("batches", [_only("batches", row) for row in batches]),
             consents=_conform("consents", of_batches(audit.consents(connection), batches)),
             acts=_conform("acts", _by_people(audit.acts(connection))),
+            trainings=_conform("trainings", trainings(connection, learned["training_id"])),
             drops=_conform("drops", queries.whole(connection, "drops").sort_by("taken_at")),
             drop_files=_drop_files(connection),
             policies=_policies(connection, run, decisions),
@@ -85,6 +90,17 @@ def with_people(instructed: pa.Table, decisions: pa.Table) -> pa.Table:
     people = decisions.select(["participant_id", *_ABOUT]).group_by(["participant_id", *_ABOUT]).aggregate([])
     joined = instructed.join(people, "participant_id", join_type="left outer")
     return joined.append_column("is_reissue", pc.greater(joined["attempt"], 1)).sort_by("end_to_end_id")
+
+
+def due(decisions: pa.Table) -> pa.Table:
+    """The decisions that something is due."""
+    return decisions.filter(pc.equal(decisions["decision"], "due"))
+
+
+def of_people(decisions: pa.Table, instructed: pa.Table) -> pa.ChunkedArray:
+    """The participants to whom something is due or was instructed, some of them more than once."""
+    who = [each["participant_id"] for each in (due(decisions), instructed)]
+    return pa.chunked_array([chunk for each in who for chunk in each.chunks], who[0].type)
 
 
 def totals(instructed: pa.Table, files: pa.Table, batches: list[dict[str, Any]]) -> pa.Table:

@@ -12,6 +12,8 @@ _COLUMNS: dict[str, str] = {
     # counted: `people` are rows of decisions or instructions, `amount_idr` is their whole rupiah
     "decided": "benefit decision reasons channel wave province occupation people amount_idr",
     "paid": "benefit state code_list reason_code is_reissue channel wave province occupation people amount_idr",
+    "trained_due": "benefit training_id platform people amount_idr",
+    "trained_paid": "benefit training_id platform state people amount_idr",
     "standing": "period state people amount_idr",
     "sides": "channel reported booked people amount_idr",
     "totals": "stage channel people amount_idr",
@@ -24,6 +26,7 @@ _COLUMNS: dict[str, str] = {
     "batches": "batch channel execution_date transaction_count control_sum_idr digest maker created_at state",
     "consents": "purpose subject digest person via at used_at",
     "acts": "kind subject person reason at",
+    "trainings": "training_id title provider",
     "drops": "drop_id source taken_at row_count",
     "drop_files": "drop_id file_name sha256",
     "policies": "policy sha256",
@@ -62,8 +65,10 @@ def schema(name: str) -> pa.Schema:
 class CycleFacts:
     """One cycle as it stands at `at`. Tables have the columns of `schema(NAME)` and are sorted by what they list.
 
-    `decided`: decisions in force of the period. `paid`: its instructions, every attempt, where each stands. `standing`:
-    the same of all periods, for the balance of the account. `sides`: sent instructions by what status reports say of
+    `decided`: decisions in force of the period. `paid`: its instructions, every attempt, where each stands.
+    `trained_due` and `trained_paid`: the due ones and the instructions again, by the training that qualified each person
+    for tranche 1 (null: not known); `trainings` names those trainings. `standing`: the instructions of all periods, for
+    the balance of the account. `sides`: sent instructions by what status reports say of
     them (`credited`, `debited`, `accepted`, `in_flight`, `rejected`, `silent`) and what statements show (`debited`,
     `sent_back`, `nothing`). `totals`: each hand-over's own count and sum. `ended`: payments refused or sent back, with
     where the next attempt stands. `shared_accounts`: accounts that are paid for more than one participant.
@@ -77,6 +82,8 @@ class CycleFacts:
     shared_accounts: int
     decided: pa.Table
     paid: pa.Table
+    trained_due: pa.Table
+    trained_paid: pa.Table
     standing: pa.Table
     sides: pa.Table
     totals: pa.Table
@@ -88,6 +95,7 @@ class CycleFacts:
     batches: pa.Table
     consents: pa.Table
     acts: pa.Table
+    trainings: pa.Table
     drops: pa.Table
     drop_files: pa.Table
     policies: pa.Table

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from banks.profiles import profiles
-from reconciliation.reports import charts, figures, words
+from reconciliation.reports import charts, figures, providers, words
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.words import Text
 from schemas.money import format_idr, in_words
@@ -80,12 +80,13 @@ _HELPERS: dict[str, Any] = {
 
 def _view(facts: CycleFacts) -> dict[str, Any]:
     """Everything that the template shows, by name."""
-    view = _worked_out(facts)
+    view = worked_out(facts)
     parts = _parts(facts, view)
     return {**view, "parts": parts, "numbers": {key: (number, title) for number, key, title in parts}}
 
 
-def _worked_out(facts: CycleFacts) -> dict[str, Any]:
+def worked_out(facts: CycleFacts) -> dict[str, Any]:
+    """The report's figures by name, worked out once: what the page, the workbook and the Parquet tables show."""
     found = figures.breaks(facts)
     equations = figures.equations(facts)
     open_breaks = [each for each in found if each.is_open]
@@ -115,6 +116,7 @@ def _worked_out(facts: CycleFacts) -> dict[str, Any]:
         "reasons": {key: figures.reasons(facts, key) for key in ("held", "not_due", "lapsed")},
         "channels": channels,
         "breakdowns": _breakdowns(facts, channels),
+        "trained": [(each, providers.equations(facts, each.lines)) for each in providers.shares(facts)],
         "releases": figures.releases(facts),
         "sums": {line.key: line.sum for line in [*decided, *outcomes]},
         "prevented": _prevented(facts),
@@ -134,6 +136,7 @@ _PARTS = (
     ("ended", Text("Ditolak dan retur", "Rejected and returned")),
     ("duplicates", Text("Pembayaran ganda yang dicegah", "Duplicates prevented")),
     ("breakdown", Text("Rincian", "Breakdown")),
+    ("trained", Text("Penyedia pelatihan dan platform", "Training providers and platforms")),
     ("eligibility", Text("Bukti kelayakan", "Eligibility evidence")),
     ("segregation", Text("Pemisahan tugas", "Segregation of duties")),
     ("checks", Text("Pemeriksaan data dan karantina", "Data checks and quarantine")),
@@ -156,6 +159,7 @@ def _parts(facts: CycleFacts, view: dict[str, Any]) -> list[tuple[int, str, Text
         "ended": view["refusals"],
         "duplicates": view["prevented"] or facts.shared_accounts,
         "breakdown": view["breakdowns"],
+        "trained": view["trained"],
         "eligibility": facts.drops.num_rows or facts.policies.num_rows,
         "segregation": view["releases"] or facts.acts.num_rows,
         "checks": facts.checks.num_rows or facts.quarantine.num_rows,

@@ -18,11 +18,12 @@ from ledger import audit, chain, journal, queries, store
 from ledger.house import House
 from ledger.parquet import get_table, to_parquet
 from reconciliation import evidence
-from reconciliation.reports.cycle import gather
+from reconciliation.reports.cycle import gather, of_people
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.facts import tables as tables_of_facts
 from reconciliation.reports.pack_check import FORMAT, MANIFEST, VERSION, canonical, to_csv, verify_pack
 from reconciliation.reports.pack_report import pages, stated
+from reconciliation.reports.qualified import qualifications
 from schemas.errors import TryLater
 from schemas.tables import empty
 
@@ -109,8 +110,10 @@ def _tables(house: House, connection: store.Connection, facts: CycleFacts) -> di
     files = queries.file_rows(connection, period=period)
     said = evidence.load(connection, house.archive)
     concerning = _files_about(said, instructions, files)
+    decisions = queries.decisions_in_force(connection, house.archive, period)
     return {
-        "entitlements": queries.decisions_in_force(connection, house.archive, period),
+        "entitlements": decisions,
+        "qualified": qualifications(connection, house.archive, period, of_people(decisions, instructions)),
         "instructions": instructions.drop_columns(["own_state", "file_state", "account_mac"]),
         "files": files,
         "batches": facts.batches,

@@ -30,7 +30,7 @@ from schemas.money import format_idr
 FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 1, "manifest.json"
 TABLES = (
     "acts", "batches", "breaks", "checks", "consents", "entitlements", "entries", "events", "files", "inbound",
-    "instructions", "journal", "matches", "proofs", "quarantine", "responses", "statements",
+    "instructions", "journal", "matches", "proofs", "qualified", "quarantine", "responses", "statements",
 )  # fmt: skip
 """The tables that every pack holds, each as Parquet and as CSV."""
 _UNSENT = ("drafted", "withdrawn")
@@ -91,6 +91,7 @@ def verify_pack(path: Path) -> dict[str, Any]:
     tables = {name: _table(members, said, name) for name in TABLES}
     _check_chain(said, tables["events"])
     _check_decisions(said, tables, members)
+    _check_qualified(tables)
     _check_matches(said, tables, members)
     _check_sums(tables)
     _check_consents(tables)
@@ -218,6 +219,20 @@ def _check_decisions(said: Mapping[str, Any], tables: Mapping[str, pa.Table], me
         policy = name.removeprefix("policies/").removesuffix(".toml")
         if name.startswith("policies/") and hashlib.sha256(content).hexdigest() != runs[-1]["policies"].get(policy):
             _damaged(name, "These are not the rules that the chain of events names.")
+
+
+def _check_qualified(tables: Mapping[str, pa.Table]) -> None:
+    """Whoever is decided about tranche 1 here was qualified by the completion that the decision names."""
+    decided = tables["entitlements"]
+    is_first = pc.and_(pc.equal(decided["benefit"], "incentive"), pc.equal(decided["sequence"], 1))
+    named = decided.filter(pc.and_(is_first, pc.is_valid(decided["completion_id"])))
+    keys = ["participant_id", "completion_id"]
+    known = tables["qualified"].filter(
+        pc.is_in(tables["qualified"]["participant_id"], named["participant_id"].combine_chunks())
+    )
+    other = known.select(keys).join(named.select(keys), keys, join_type="left anti")
+    if other.num_rows:
+        _damaged("tables/qualified", f"{other.num_rows} completions are not those that the decisions name.")
 
 
 def _check_matches(said: Mapping[str, Any], tables: Mapping[str, pa.Table], members: Mapping[str, bytes]) -> None:

@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 
 from reconciliation.reports import facts
 from reconciliation.reports.answers import sides_of
-from reconciliation.reports.cycle import counted, of_batches, totals, with_people
+from reconciliation.reports.cycle import counted, due, of_batches, totals, with_people
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.html import render
+from reconciliation.reports.qualified import with_training
 
 _README = """\
 PAKET BUKTI / EVIDENCE PACK
@@ -38,11 +39,13 @@ signed minutes; whoever rewrites the whole chain gets another head.
 
 Terikat pada rantai / bound by the chain: keputusan dan aturan / decisions and rules; hasil pencocokan / matches; selisih
 terbuka dan persamaan / open breaks and proofs (rekonsiliasi terakhir / the last reconciliation); persetujuan rilis,
-orang demi orang / consents to release, name by name; dana masuk / money received.
+orang demi orang / consents to release, name by name; dana masuk / money received; penyelesaian pelatihan di balik tahap 1
+bulan ini / the completions behind this month's first tranches.
 Terikat pada tabel itu / bound by those tables: instruksi, berkas, kelompok dan jurnal: jumlah dan total setiap keadaan /
 instructions, files, batches and journal: count and sum of each state; setiap CSV, sama dengan Parquet-nya / each CSV, equal
 to its Parquet; halaman laporan, bita demi bita / the report's page, byte for byte.
-Hanya oleh manifest.json / by manifest.json alone: selisih yang sudah tertutup / closed breaks; catatan kasus dan
+Hanya oleh manifest.json / by manifest.json alone: penyelesaian pelatihan dari bulan lain, nama pelatihan, penyedia, platform /
+completions of other months, names of trainings, providers, platforms; selisih yang sudah tertutup / closed breaks; catatan kasus dan
 penahanan / notes on cases and holds; pemeriksaan data dan karantina / data checks and quarantine; isi jawaban bank / what
 banks' answers say; waktu laporan / the time it was written at; angka laporan tentang SK-PKP, daftar blokir, saldo,
 rekening bersama dan periode lain / the report's figures of SK-PKP, blocklist, balances, shared accounts and other periods.
@@ -115,6 +118,8 @@ def _expected(period: str, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table
         **{name: tables[name] for name in same},
         "decided": counted("decided", tables["entitlements"]),
         "paid": counted("paid", instructed),
+        "trained_due": counted("trained_due", with_training(due(tables["entitlements"]), tables["qualified"])),
+        "trained_paid": counted("trained_paid", with_training(instructed, tables["qualified"])),
         "sides": counted("sides", sides),
         "totals": totals(instructed, tables["files"], batches),
         "consents": of_batches(tables["consents"], batches),

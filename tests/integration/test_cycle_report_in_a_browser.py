@@ -42,7 +42,7 @@ def _open(browser: Browser, address: str, *, width: int = 1200, scripts: bool = 
 
 def test_the_page_renders_without_a_complaint_and_asks_the_network_for_nothing(browser: Browser, address: str) -> None:
     page, complaints = _open(browser, address)
-    assert page.locator("section").count() == 16
+    assert page.locator("section").count() == 17
     assert page.locator("svg.flow").bounding_box()["height"] > 300  # type: ignore[index]
     assert complaints == []
 

@@ -183,6 +183,8 @@ FORGERIES: dict[str, tuple[str, Callable[[pa.Table], pa.Table]]] = {
         lambda t: _with(_with(t, "left_idr", _batch_proof(t), 1), "right_idr", _batch_proof(t), 1),
     ),
     "a proof taken out": ("proofs", lambda t: t.slice(1)),
+    "what qualified a person": ("qualified", lambda t: _with(t, "completion_id", 0, "C-9")),
+    "a person's training": ("qualified", lambda t: _with(t, "training_id", 0, "T-9")),
     "a match": ("matches", lambda t: _with(t, "state", 0, "returned")),
     "a proof's side": ("proofs", lambda t: _with(t, "left_idr", 0, 1)),
     "a movement of money": ("journal", lambda t: _with(t, "amount_idr", t.num_rows - 1, 1)),
@@ -261,7 +263,7 @@ def test_a_page_that_is_not_what_its_figures_give_is_seen_though_its_hash_fits(
 FIGURES = {
     "decided": "people", "paid": "amount_idr", "sides": "people", "totals": "amount_idr", "funds": "amount_idr",
     "batches": "control_sum_idr", "files": "transaction_count", "proofs": "left_idr", "consents": "person",
-    "standing": "amount_idr", "policies": "sha256", "drop_files": "sha256",
+    "trained_paid": "training_id", "trained_due": "people", "standing": "amount_idr", "policies": "sha256", "drop_files": "sha256",
 }  # fmt: skip
 
 

@@ -98,7 +98,36 @@ def _counted() -> dict[str, list[dict[str, Any]]]:
                 sides.append(
                     {"channel": channel, "reported": seen[0], "booked": seen[1], "people": n, "amount_idr": n * 600_000}
                 )
-    return {"decided": decided, "paid": paid, "sides": sides, **_totals(decided, paid)}
+    return {"decided": decided, "paid": paid, "sides": sides, **_totals(decided, paid), **_trained(decided, paid)}
+
+
+FORMULA = '=HYPERLINK("http://example.invalid","klik")'
+COMMAND = "+1+cmd|' /C calc'!A0"
+TRAININGS = [
+    {"training_id": f"T-{n:05}", "title": f"Pelatihan Contoh {n}", "provider": f"LEMBAGA CONTOH {n % 31:02}"}
+    for n in range(1, 91)
+]
+TRAININGS[3] |= {"title": FORMULA, "provider": COMMAND}
+TRAININGS[4] |= {"title": HOSTILE, "provider": HOSTILE}
+TRAININGS[5] |= {"title": None, "provider": None}
+_PLATFORMS = ("Platform Contoh A", "Platform Contoh B", "@SUM(1)", None)
+
+
+def _trained(decided: list[dict[str, Any]], paid: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The same rows by training: each goes to one, and one in forty to none that is known."""
+
+    def of(row: dict[str, Any], n: int, *more: str) -> dict[str, Any]:
+        training = None if n % 40 == 39 else TRAININGS[n * 7 % 90]["training_id"]
+        platform = _PLATFORMS[n % 3] if training else None
+        kept = {name: row[name] for name in ("benefit", "people", "amount_idr", *more)}
+        return kept | {"training_id": training, "platform": platform}
+
+    due = [row for row in decided if row["decision"] == "due"]
+    return {
+        "trained_due": [of(row, n) for n, row in enumerate(due)],
+        "trained_paid": [of(row, n, "state") for n, row in enumerate(paid)],
+        "trainings": TRAININGS,
+    }
 
 
 def _totals(decided: list[dict[str, Any]], paid: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
