@@ -15,6 +15,8 @@ from reconciliation.reports.words import Text
 
 SHOWN_MAX = 15
 """Lines of a list in the HTML report; the others are summed there, and whole in the workbook and the Parquet tables."""
+COLUMNS = ("due", "instructed", "paid", "failed", "open", "withdrawn")
+"""The figures of a line. `instructed` is the four behind it together."""
 UNKNOWN = Text("tidak diketahui", "not known")
 _PAID, _FAILED, _OPEN = ("credited", "debited"), ("rejected", "returned", "never_arrived"), (*PROCESS, *WAITING)
 assert {*_PAID, *_FAILED, *_OPEN} == {*OUTCOMES, *WAITING}
@@ -22,10 +24,7 @@ assert {*_PAID, *_FAILED, *_OPEN} == {*OUTCOMES, *WAITING}
 
 @dataclass(frozen=True)
 class Share:
-    """One provider, platform or training: what was due, instructed, and where the instructions stand.
-
-    `instructed` is `paid` (credited or debited), `failed`, `open` and `withdrawn` together.
-    """
+    """One provider, platform or training: what was due, what was instructed, and where it stands (`COLUMNS`)."""
 
     label: Text
     due: Sum
@@ -37,6 +36,8 @@ class Share:
     states: Mapping[str, Sum]
     key: str | None = None
     """Of a training its id; titles may repeat."""
+    is_rest: bool = False
+    """Whether this is several lines, summed."""
 
     @property
     def is_unknown(self) -> bool:
@@ -63,15 +64,14 @@ class Shares:
 
     @property
     def most(self) -> int:
-        """The most instructions on one shown line, by which bars are scaled."""
-        return max((line.instructed.people for line in self.shown), default=0)
+        """The most instructions on one line, by which bars are scaled."""
+        return max((line.instructed.people for line in self.lines), default=0)
 
 
 @dataclass(frozen=True)
 class Part:
     """An equation: the lines of a list together, against the period's own figure."""
 
-    label: Text
     lines: Sum
     whole: Sum
 
@@ -131,12 +131,21 @@ def _sums(
     return found
 
 
-def _share(label: Text, due: Sum, states: Mapping[str, Sum], key: str | None = None) -> Share:
+def _share(label: Text, due: Sum, states: Mapping[str, Sum], key: str | None = None, is_rest: bool = False) -> Share:
     def pick(names: Sequence[str]) -> Sum:
         return total(states.get(name, NOTHING) for name in names)
 
     return Share(
-        label, due, total(states.values()), pick(_PAID), pick(_FAILED), pick(_OPEN), pick(["withdrawn"]), states, key
+        label,
+        due,
+        total(states.values()),
+        pick(_PAID),
+        pick(_FAILED),
+        pick(_OPEN),
+        pick(["withdrawn"]),
+        states,
+        key,
+        is_rest,
     )
 
 
@@ -146,24 +155,16 @@ def _summed(lines: Sequence[Share]) -> Share:
         for state, sum_ in line.states.items():
             states[state] = states.get(state, NOTHING) + sum_
     n = len(lines)
-    return _share(Text(f"{n} lainnya, dijumlahkan", f"{n} others, summed"), total(line.due for line in lines), states)
+    return _share(
+        Text(f"{n} lainnya, dijumlahkan", f"{n} others, summed"),
+        total(line.due for line in lines),
+        states,
+        is_rest=True,
+    )
 
 
-def equations(facts: CycleFacts, lines: Sequence[Share]) -> list[Part]:
-    """The lines of a list against decisions and instructions as the rest of the report counts them."""
+def equations(facts: CycleFacts, lines: Sequence[Share]) -> dict[str, Part]:
+    """The lines of a list together against decisions and instructions as the rest of the report counts them, by column."""
     decided, states = sums_by(facts.decided, "decision"), sums_by(facts.paid, "state")
-    wholes = {
-        "due": (Text("jatuh tempo", "due"), decided.get("due", NOTHING)),
-        "instructed": (Text("diinstruksikan", "instructed"), total(states.values())),
-        "paid": (Text("dikreditkan atau didebit", "credited or debited"), total(states.get(s, NOTHING) for s in _PAID)),
-        "failed": (
-            Text("ditolak, retur, tidak sampai", "rejected, returned, never arrived"),
-            total(states.get(s, NOTHING) for s in _FAILED),
-        ),
-        "open": (Text("berjalan", "open"), total(states.get(s, NOTHING) for s in _OPEN)),
-        "withdrawn": (Text("dibatalkan", "withdrawn"), states.get("withdrawn", NOTHING)),
-    }
-    parts = [
-        Part(label, total(getattr(line, name) for line in lines), whole) for name, (label, whole) in wholes.items()
-    ]
-    return [part for part in parts if part.whole != NOTHING or part.lines != NOTHING]
+    whole = _share(Text("", ""), decided.get("due", NOTHING), states)
+    return {name: Part(total(getattr(line, name) for line in lines), getattr(whole, name)) for name in COLUMNS}
