@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from disbursement.records import standing
-from disbursement.sources.files import Drop, changed, contradicts, read_part
+from disbursement.sources.drop import Drop, changed, contradicts, read_part
 from disbursement.sources.readers import Part, Rows
 from ledger import chain, landing, store
 from ledger.gate import Gate
@@ -239,7 +239,7 @@ def _save(house: House, connection: Connection, drop: Drop, counts: dict[str, in
     _save_decisions(connection, drop)
     row = {
         "drop_id": drop.drop_id,
-        "source": drop.url,
+        "source": drop.called,
         "taken_at": to_micros(house.at),
         "row_count": counts["read"],
     }

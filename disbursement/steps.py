@@ -1,6 +1,7 @@
 """The story of paying, a function a step: load, decide, save. Running a step twice leaves the record of running it once."""
 
 from collections import Counter
+from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from disbursement import intake as taking
 from disbursement.entitlement import decide
 from disbursement.policy import load_policy, policies, policy_file
 from disbursement.release import PURPOSE, RELEASABLE, check_release
-from disbursement.sources.files import open_drop
+from disbursement.sources.drop import Drop
+from disbursement.sources.opening import opened
+from disbursement.sources.origin import Origin, origin_of
 from ledger import audit, chain, consent, journal, landing, queries, store
 from ledger.gate import Gate
 from ledger.house import House
@@ -26,9 +29,27 @@ from schemas.tables import empty
 _CONSENT_HOURS = 72
 
 
-def intake(house: House, source: str) -> dict[str, Any]:
+def intake(house: House, source: str | Origin) -> dict[str, Any]:
     """Take a source drop. Counts of rows read, taken, repeated and quarantined, and what the checks warn of."""
-    drop = open_drop(source)
+    with _opened(house, source) as drop:
+        return _take(house, drop)
+
+
+def intake_unless_taken(house: House, source: str | Origin) -> dict[str, Any] | None:
+    """As `intake`, but a drop that was taken before is left alone: then None."""
+    with _opened(house, source) as drop:
+        with house.store.reading() as connection:
+            if drop.drop_id in landing.taken_drops(connection).column("drop_id").to_pylist():
+                return None
+        house.say("intake")
+        return _take(house, drop)
+
+
+def _opened(house: House, source: str | Origin) -> AbstractContextManager[Drop]:
+    return opened(origin_of(source) if isinstance(source, str) else source, {}, house.say)
+
+
+def _take(house: House, drop: Drop) -> dict[str, Any]:
     with Gate(house, "intake", drop.drop_id) as gate:
         counts = taking.take(house, drop, gate)
         passed_over = [f"{name} is no table of a drop and was passed over" for name in drop.passed_over]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import stamina
+import tenacity
 
 from platforms.pages import Row, read_page
 from schemas.errors import InputRejected, TryLater
@@ -61,7 +61,7 @@ class Patience:
 class _Passing(Exception):
     """What may be better in a moment; `after` are the seconds that the platform asks us to wait."""
 
-    def __init__(self, why: str, after: float | None = None) -> None:
+    def __init__(self, why: str, after: float = 0.0) -> None:
         super().__init__(why)
         self.why = why
         self.after = after
@@ -88,12 +88,14 @@ class Client:
         body_bytes_max: int = 64 * 1024 * 1024,
         patience: Patience | None = None,
         ca_file: Path | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         url = _address(base_url)
         self.called = called or url.host
         self._patience = patience or Patience()
         self._page_rows = page_rows
         self._body_bytes_max = body_bytes_max
+        self._sleep = sleep
         headers = {"Accept": "application/json"}
         if token is not None:
             if not re.fullmatch(r"[!-~]+", token):
@@ -173,25 +175,27 @@ class Client:
         """What `ask` gives, tried again while what goes wrong passes and patience lasts."""
         patience = self._patience
         end = time.monotonic() + patience.seconds
+        kind = _Passing if is_safe else _NotSent
+        backoff = tenacity.wait_exponential_jitter(
+            multiplier=patience.wait_seconds, max=patience.wait_seconds_max, jitter=patience.wait_seconds
+        )
 
-        def again(error: Exception) -> bool | float:
-            if not isinstance(error, _Passing if is_safe else _NotSent):
-                return False
-            if error.after is None:
-                return True
-            return max(error.after, patience.wait_seconds) if time.monotonic() + error.after < end else False
+        def again(error: BaseException) -> bool:
+            return isinstance(error, kind) and time.monotonic() + error.after < end
 
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            return max(backoff(state), error.after if isinstance(error, _Passing) else 0.0)
+
+        trying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(again),
+            stop=tenacity.stop_after_attempt(patience.tries) | tenacity.stop_after_delay(patience.seconds),
+            wait=wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
         try:
-            for attempt in stamina.retry_context(
-                again,
-                attempts=patience.tries,
-                timeout=patience.seconds,
-                wait_initial=patience.wait_seconds,
-                wait_max=patience.wait_seconds_max,
-                wait_jitter=patience.wait_seconds,
-            ):
-                with attempt:
-                    return ask()
+            return trying(ask)
         except _Passing as error:
             tried_once = not is_safe and not isinstance(error, _NotSent)
             unknown = " It is not known whether it arrived, so it was not sent again." if tried_once else ""
@@ -200,7 +204,6 @@ class Client:
                 f"{error.why}{unknown}",
                 "Give the same command again later.",
             ) from None
-        raise AssertionError("a retry ends with a result or an error")
 
     def _once(
         self,
@@ -294,8 +297,8 @@ def _trusted(ca_file: Path | None, called: str) -> ssl.SSLContext:
         raise InputRejected(f"The ca_file of {called} holds no certificate.", "", "Mend salur.toml.") from None
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """The seconds of a `Retry-After`, which may be a date: then by the server's own clock."""
+def _retry_after(response: httpx.Response) -> float:
+    """The seconds of a `Retry-After`, which may be a date: then by the server's own clock. None is no wait."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
@@ -303,4 +306,4 @@ def _retry_after(response: httpx.Response) -> float | None:
         wait = parsedate_to_datetime(text) - parsedate_to_datetime(response.headers.get("Date", ""))
         return max(wait.total_seconds(), 0.0)
     except (TypeError, ValueError):
-        return None
+        return 0.0

@@ -54,6 +54,13 @@ MaybeAs = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in words without personal data.")]
 Bank = Annotated[str | None, typer.Option("--bank", help="One bank by its code; all of them, when not given.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        help="A folder or fsspec URL that holds the drop, a platform's https address, a database's DSN, or NAME for [sources.NAME] of salur.toml.",
+        metavar="SOURCE",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Standard output is one JSON object.")]
 
 
@@ -83,13 +90,13 @@ def init(
 
 
 @app.command()
-def intake(
-    source: Annotated[str, typer.Option(help="A folder or any fsspec URL that holds the drop.")], json: Json = False
-) -> None:
+def intake(source: Source, json: Json = False) -> None:
     """Take a source drop; a row that cannot be read is set aside, a drop that contradicts its manifest is refused. Example: salur intake --source drops/2020-07"""
     from disbursement import steps
+    from treasury import sources
 
-    result = steps.intake(terminal.open_house(), source)
+    house = terminal.open_house()
+    result = steps.intake(house, sources.source(house, source))
     answer(
         result,
         json,
@@ -445,14 +452,15 @@ def doctor(json: Json = False) -> None:
 @app.command()
 def run(
     period: Period,
-    source: Annotated[str, typer.Option(help="A folder or any fsspec URL that holds the drop.")],
+    source: Source,
     maker: MaybeAs = None,
     json: Json = False,
 ) -> None:
     """All steps of a cycle; stops with 13 until consent is there. Example: salur run --period 2020-07 --source drop/"""
-    from treasury import cycle
+    from treasury import cycle, sources
 
-    result = cycle.run(terminal.open_house(maker), parse_period(period), source)
+    house = terminal.open_house(maker)
+    result = cycle.run(house, parse_period(period), sources.source(house, source))
     proved = result["reconcile"]
     lines = [f"{len(result['submit']['files'])} files sent, {len(result['collect']['files'])} answers taken."]
     lines += [f"still open at: {', '.join(result['collect']['still_open'])}"] * bool(result["collect"]["still_open"])

@@ -9,8 +9,8 @@ from typing import Any
 
 from disbursement import steps as paying
 from disbursement.facts import cut_off
-from disbursement.sources.files import open_drop
-from ledger import landing, queries
+from disbursement.sources.origin import Origin
+from ledger import queries
 from ledger.house import House
 from ledger.instants import jakarta_date
 from reconciliation import steps as proving
@@ -23,16 +23,15 @@ _UNSENT = ("drafted", "released", "unknown")
 _UNANSWERED = ("unknown", "submitted", "accepted")
 
 
-def run(house: House, period: str, source: str) -> dict[str, Any]:
+def run(house: House, period: str, source: str | Origin) -> dict[str, Any]:
     """Intake, entitle, instruct, submit, collect, reconcile for one period; what each step did, by its name.
 
     Errors: PersonNeeded naming the batches and the command while one waits for its release; else those of the steps.
     A bank that does not answer in time is no error: what is missing shows as open, and the next run looks again.
     """
     done: dict[str, Any] = {"period": period}
-    if not _is_taken(house, source):
-        house.say("intake")
-        done["intake"] = paying.intake(house, source)
+    if (taken := paying.intake_unless_taken(house, source)) is not None:
+        done["intake"] = taken
     if not _goes_on(house, period):
         house.say("entitle")
         done["entitle"] = paying.entitle(house, period)
@@ -45,12 +44,6 @@ def run(house: House, period: str, source: str) -> dict[str, Any]:
     house.say("reconcile")
     done["reconcile"] = proving.reconcile(house, period)
     return done
-
-
-def _is_taken(house: House, source: str) -> bool:
-    drop_id = open_drop(source).drop_id
-    with house.store.reading() as connection:
-        return drop_id in landing.taken_drops(connection).column("drop_id").to_pylist()
 
 
 def _goes_on(house: House, period: str) -> bool:

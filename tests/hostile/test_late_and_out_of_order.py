@@ -13,6 +13,7 @@ import pytest
 
 from disbursement import intake
 from disbursement.sources.files import open_drop
+from disbursement.sources.origin import origin_of
 from ledger.archive import Archive
 from ledger.house import House
 from ledger.keyring import Keyring
@@ -49,7 +50,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def take(house: House, folder: Path) -> dict[str, int]:
     """Take one drop without checks; its counts add up."""
-    counts = intake.take(house, open_drop(str(folder)), OpenGate())  # type: ignore[arg-type]
+    counts = intake.take(house, open_drop(origin_of(str(folder))), OpenGate())  # type: ignore[arg-type]
     assert counts["read"] == counts["taken"] + counts["repeated"] + counts["quarantined"]
     return counts
 

@@ -1,0 +1,19 @@
+"""Opens a source drop of whatever kind: files under a folder or URL, a platform's HTTP interface, a database."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from disbursement.sources import files, http
+from disbursement.sources.drop import Drop
+from disbursement.sources.origin import Origin
+
+
+@contextmanager
+def opened(origin: Origin, since: Mapping[str, datetime], say: Callable[[str], None]) -> Iterator[Drop]:
+    """The drop at an origin; tables named in `since` are asked for what was recorded later, where that can be asked."""
+    if origin.scheme in ("http", "https"):
+        with http.open_drop(origin, since, say) as drop:
+            yield drop
+    else:
+        yield files.open_drop(origin)
