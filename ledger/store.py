@@ -19,7 +19,7 @@ from schemas.errors import EvidenceDamaged, InputRejected, SalurError, TryLater
 from schemas.fields import BYTES, DATE, FIELDS, FLAG, INSTANT, WHOLE
 from schemas.tables import TABLES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Counted up with every change of a table below: a ledger of another version is refused, not guessed at."""
 BATCH_ROWS = 50_000
 
@@ -208,6 +208,22 @@ proofs = _define(
     "proofs", "run_id period stage scope equation left_count right_count left_idr right_idr holds", "run_id stage scope"
 )
 exception_acts = _define("exception_acts", "seq break_id act person note at", "seq")
+
+# --- what participants were told ---------------------------------------------------------------------------------------
+# A notice is a set of outcomes that are told together: kept before it is delivered, and delivered to each outlet once.
+notices = _define("notices", "notice at row_count archive_key details", "notice")
+told_outcomes = _define(
+    "told_outcomes",
+    "participant_id benefit sequence notice period status status_at amount_idr due_on? to_do",
+    "participant_id benefit sequence notice",
+    sa.ForeignKeyConstraint(["notice"], ["notices.notice"]),
+)
+notice_deliveries = _define(
+    "notice_deliveries",
+    "outlet notice acknowledgement at",
+    "outlet notice",
+    sa.ForeignKeyConstraint(["notice"], ["notices.notice"]),
+)
 
 # --- the record of the record ----------------------------------------------------------------------------------------
 check_results = _define(

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.errors import SalurError
-from schemas.fields import FIELDS, Field
+from schemas.fields import FIELDS, INSTANT, Field
 
 
 class SchemaBroken(SalurError):
@@ -223,3 +224,12 @@ def conform(table: pa.Table, name: str) -> pa.Table:
 def empty(name: str) -> pa.Table:
     """A table of the definition `name` without rows."""
     return TABLES[name].schema.empty_table()
+
+
+def instants_as_text(rows: pa.Table) -> pa.Table:
+    """Instants as ISO 8601 with their offset, which a reader can tell from a local time."""
+    for place, field in enumerate(rows.schema):
+        if field.type == INSTANT:
+            text = pc.strftime(rows.column(place), format="%Y-%m-%dT%H:%M:%SZ")
+            rows = rows.set_column(place, field.name, text)
+    return rows

@@ -273,6 +273,27 @@ def reconcile(period: Period, json: Json = False) -> None:
 
 
 @app.command()
+def outcomes(
+    outlet: Annotated[
+        str | None, typer.Option(help="One outlet by its name in salur.toml; all of them, when not given.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Write to this folder or fsspec URL what the outlet would get, or everything.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell the platforms and the dashboard what became of payments: what is news, once. Example: salur outcomes --outlet dashboard"""
+    from reconciliation import telling
+
+    result = telling.tell(terminal.open_house(), outlet, out)
+    lines = [f"{result['batch']}: {counted(result['statuses'])}." if result["batch"] else "No news."]
+    lines += [f"{name}: {', '.join(done)}" for name, done in result.get("delivered", {}).items() if done]
+    lines += [f"written: {name}" for name in result.get("written", ())]
+    lines += [f"{name}: {count:,} waiting" for name, count in result["waiting"].items() if count]
+    answer(result, json, lines)
+
+
+@app.command()
 def hold(participant: str, reason: Reason, person: MaybeAs = None, json: Json = False) -> None:
     """Keep one person from being sent. Example: salur hold P0000001 --reason 'under review'"""
     _person_act("hold", participant, reason, person, json)
@@ -398,7 +419,7 @@ def export(
     period: MaybePeriod = None,
     json: Json = False,
 ) -> None:
-    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, proofs, journal, events, quarantine or checks.
+    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, outcomes, proofs, journal, events, quarantine or checks.
 
     Example: salur export entitlements --period 2020-07 --out due.csv"""
     from treasury import exports
@@ -434,6 +455,9 @@ def status(period: MaybePeriod = None, json: Json = False) -> None:
     lines.append(f"Open breaks: {counted(result['open_breaks'])}.")
     lines += [f"Waits for a release: {batch}" for batch in result["waiting_for_release"]]
     lines += [f"On hold: {who}" for who in result["on_hold"]]
+    lines += [
+        f"Outcomes not delivered to {name}: {count:,}" for name, count in result["outcomes_waiting"].items() if count
+    ]
     if result["stopped"] is not None:
         lines.append(f"Sending is stopped: {result['stopped']}")
     answer(result, json, lines)
@@ -464,6 +488,8 @@ def run(
     proved = result["reconcile"]
     lines = [f"{len(result['submit']['files'])} files sent, {len(result['collect']['files'])} answers taken."]
     lines += [f"still open at: {', '.join(result['collect']['still_open'])}"] * bool(result["collect"]["still_open"])
+    told = result["outcomes"]
+    lines += [f"{told['batch']}: {counted(told['statuses'])}."] * bool(told["batch"])
     lines += [f"Instructions: {counted(proved['states'])}.", f"Breaks: {counted(proved['breaks'])}."]
     answer(result, json, [*lines, f"{proved['proofs']:,} proofs hold."])
 

@@ -14,7 +14,8 @@ from ledger import queries
 from ledger.house import House
 from ledger.instants import jakarta_date
 from reconciliation import steps as proving
-from schemas.errors import PersonNeeded
+from reconciliation import telling
+from schemas.errors import PersonNeeded, SalurError
 
 WAIT_SECONDS = 60
 """How long banks are given to answer before the cycle goes on; `[run] wait_seconds` of salur.toml says otherwise."""
@@ -24,10 +25,11 @@ _UNANSWERED = ("unknown", "submitted", "accepted")
 
 
 def run(house: House, period: str, source: str | Origin) -> dict[str, Any]:
-    """Intake, entitle, instruct, submit, collect, reconcile for one period; what each step did, by its name.
+    """Intake, entitle, instruct, submit, collect, reconcile, outcomes for one period; what each step did, by its name.
 
-    Errors: PersonNeeded naming the batches and the command while one waits for its release; else those of the steps.
-    A bank that does not answer in time is no error: what is missing shows as open, and the next run looks again.
+    Errors: PersonNeeded naming the batches and the command while one waits for its release; else those of the steps;
+    TryLater when all is done but an outlet could not be told of it. A bank that does not answer in time is no error: what
+    is missing shows as open, and the next run looks again.
     """
     done: dict[str, Any] = {"period": period}
     if (taken := paying.intake_unless_taken(house, source)) is not None:
@@ -43,7 +45,20 @@ def run(house: House, period: str, source: str | Origin) -> dict[str, Any]:
     done["collect"] = _collect(house, period)
     house.say("reconcile")
     done["reconcile"] = proving.reconcile(house, period)
+    done["outcomes"] = _tell(house, done)
     return done
+
+
+def _tell(house: House, done: dict[str, Any]) -> dict[str, Any]:
+    """Tell the configured outlets what became of payments; their trouble is raised once everything else is done."""
+    if not house.config.get("outcomes"):
+        return {"batch": None, "rows": 0, "statuses": {}, "delivered": {}, "waiting": {}}
+    house.say("outcomes")
+    try:
+        return telling.tell(house)
+    except SalurError as error:
+        error.done = {**done, "outcomes": error.done}
+        raise
 
 
 def _goes_on(house: House, period: str) -> bool:
@@ -57,12 +72,17 @@ def _ask_for_release(house: House, period: str) -> None:
     drafted = [row for row in queries.batches(house.store, period) if row["state"] == "drafted"]
     if drafted:
         commands = [f"  salur release {row['batch']} --as NAME --digest {row['digest']}" for row in drafted]
-        raise PersonNeeded(
+        error = PersonNeeded(
             f"{len(drafted)} batches of {period} wait for a release: {', '.join(row['batch'] for row in drafted)}.",
             "A second person, not the maker, agrees to the bytes of each; nothing is sent before all are released.",
             f"Look at `salur batches --period {period}`, then release (or reject) each:\n"
             f"{chr(10).join(commands)}\nThen give this command again; it goes on from there.",
         )
+        try:
+            _tell(house, {})  # who is scheduled hears of it while the release waits
+        except SalurError as trouble:
+            error.others = (str(trouble), *trouble.others)
+        raise error
 
 
 def _collect(house: House, period: str) -> dict[str, Any]:

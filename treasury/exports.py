@@ -17,10 +17,10 @@ from ledger import chain, journal, landing, queries, store
 from ledger.house import House
 from ledger.instants import jakarta_date
 from ledger.parquet import get_table
-from reconciliation import evidence
+from reconciliation import evidence, telling
 from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
-from schemas.fields import INSTANT
 from schemas.tables import TABLES as TABLES_BY_NAME
+from schemas.tables import instants_as_text
 
 _BATCHES = pa.schema([*TABLES_BY_NAME["batches.v1"].schema, pa.field("state", pa.string())])
 _EXCEPTIONS = pa.schema(
@@ -36,6 +36,8 @@ def table(house: House, name: str, period: str | None) -> pa.Table:
     """One of TABLES, as outsiders get it: no personal data, whole rupiah, instants in UTC."""
     if name not in TABLES:
         raise WrongUsage(f"There is no table {name!r}.", f"Tables: {', '.join(TABLES)}.", "Name one of them.")
+    if name == "outcomes":
+        return telling.standing(house, period)
     if name == "batches":
         return pa.Table.from_pylist(queries.batches(house.store, period), schema=_BATCHES)
     with house.store.reading() as connection:
@@ -86,7 +88,7 @@ _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     "checks": lambda _, connection, __: queries.whole(connection, "check_results"),
 }
 """How each table is got; events, quarantine and checks belong to no period and come whole."""
-TABLES = tuple(sorted([*_TABLE, "batches"]))
+TABLES = tuple(sorted([*_TABLE, "batches", "outcomes"]))
 
 
 def write(house: House, name: str, period: str | None, out: Path) -> int:
@@ -97,20 +99,11 @@ def write(house: House, name: str, period: str | None, out: Path) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}.partial")
     if out.suffix == ".csv":
-        pa_csv.write_csv(_as_text(rows), unfinished, pa_csv.WriteOptions(quoting_style="needed"))
+        pa_csv.write_csv(instants_as_text(rows), unfinished, pa_csv.WriteOptions(quoting_style="needed"))
     else:
         pq.write_table(rows, unfinished)
     unfinished.replace(out)
     return int(rows.num_rows)
-
-
-def _as_text(rows: pa.Table) -> pa.Table:
-    """Instants as ISO 8601 with their offset, which a CSV reader can tell from a local time."""
-    for place, field in enumerate(rows.schema):
-        if field.type == INSTANT:
-            text = pc.strftime(rows.column(place), format="%Y-%m-%dT%H:%M:%SZ")
-            rows = rows.set_column(place, field.name, text)
-    return rows
 
 
 def explain(house: House, participant: str) -> list[dict[str, Any]]:
@@ -215,6 +208,7 @@ def status(house: House, period: str | None) -> dict[str, Any]:
         "waiting_for_release": [row["batch"] for row in listed if row["state"] == "drafted"],
         "on_hold": sorted(on_hold),
         "stopped": None if stopped is None else stopped["reason"],
+        "outcomes_waiting": telling.waiting(house),
     }
 
 

@@ -47,6 +47,14 @@ wait_seconds = 60
 # inbox = "/in"
 # outbox = "/out"
 # after_arrival = "left"   # only once the bank has said that it leaves our files where they arrived
+
+# One table an outlet that is told what became of payments: files in a folder (or under any fsspec URL), or a platform's API.
+# [outcomes.dashboard]
+# folder = "outcomes"
+# [outcomes.platform]
+# url = "https://platform.example"
+# token_file = "keys/platform.token"
+# platform = "NAME"   # only people who have a completion on it; everybody, when not given
 """
 
 

@@ -14,7 +14,7 @@ from schemas.errors import CheckFailed, InputRejected, PersonNeeded, ProofFailed
 from treasury.desk import manners, release
 
 FOLDER = Path(__file__).parents[2] / "dags"
-EXPECTED = {"intake", "disburse", "answers", "collect", "reconcile", "close"}
+EXPECTED = {"intake", "disburse", "answers", "collect", "reconcile", "close", "outcomes"}
 SIDE = {"intake": "disbursement", "disburse": "disbursement"}
 MAY_IMPORT = {"airflow", "datetime", "disbursement", "reconciliation", "treasury", "typing"}
 

@@ -21,6 +21,7 @@ PROMISED = {
     "entries": "end_to_end_id amount_idr direction booking_date",
     "breaks": "kind end_to_end_id file_name expected found state",
     "exceptions": "break_id kind owner case_state",
+    "outcomes": "participant_id benefit sequence period status status_at amount_idr due_on to_do to_do_indonesian to_do_english",
     "proofs": "stage equation left_count right_count left_idr right_idr holds",
     "journal": "seq at debit credit amount_idr transaction_count channel period subject evidence",
     "events": "seq at actor kind subject details previous_hash hash",

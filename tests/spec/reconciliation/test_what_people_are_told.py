@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -280,3 +282,13 @@ def test_the_words_stand_beside_the_codes_in_both_languages() -> None:
     assert row["status_english"] == "failed"
     assert row["to_do_indonesian"].startswith("Kurangi saldo")
     assert row["to_do_english"].startswith("Spend down")
+
+
+def test_the_page_for_platforms_has_every_status_and_every_act_in_its_words_and_order() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "outcomes.md").read_text(encoding="utf-8")
+    statuses = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ", page.split("### Statuses")[1].split("###")[0], re.MULTILINE)
+    assert dict(statuses) == STATUSES
+    acts = page.split("### What the participant can do")[1].split("## ")[0]
+    assert re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ", acts, re.MULTILINE) == [
+        (code, english) for code, (_, english) in TO_DO.items()
+    ]

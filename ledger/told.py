@@ -1,0 +1,122 @@
+"""What participants were told and where it was delivered: the questions about it, and how it is recorded."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from ledger import chain, queries, store
+from ledger.archive import Archive
+from ledger.instants import from_micros, to_micros
+from ledger.parquet import get_table
+
+KEY = ("participant_id", "benefit", "sequence")
+
+
+def instructed(connection: sa.Connection) -> pa.Table:
+    """Every attempt: entitlement, attempt, period, amount, dates, its state, the bank's code for it, and since when."""
+    own = queries.latest(store.instruction_states, "end_to_end_id").c
+    filed = queries.latest(store.file_states, "file_name").c
+    i, e, b = store.instructions.c, store.attempt_ends.c, store.batches.c
+    made = sa.select(store.events.c.subject, store.events.c.at).where(store.events.c.kind == "instructed").subquery()
+    query = (
+        sa.select(
+            *(i[name] for name in (*KEY, "attempt", "period", "amount_idr", "due_on", "last_payment_date")),
+            sa.func.coalesce(own.state, filed.state, "drafted").label("state"),
+            sa.func.coalesce(own.code_list, e.code_list).label("code_list"),
+            sa.func.coalesce(own.reason_code, e.reason_code).label("reason_code"),
+            sa.func.coalesce(own.at, filed.at, made.c.at, b.created_at).label("status_at"),
+        )
+        .join(store.batches, i.batch == b.batch)
+        .outerjoin(own.state.table, i.end_to_end_id == own.end_to_end_id)
+        .outerjoin(filed.state.table, i.file_name == filed.file_name)
+        .outerjoin(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in (*KEY, "attempt"))))
+        .outerjoin(made, made.c.subject == i.batch)
+    )
+    return store.read(connection, query)
+
+
+def decided(connection: sa.Connection, archive: Archive) -> Iterator[tuple[pa.Table, pa.Table, datetime]]:
+    """Of each period, the last one first: decisions.v1 in force, left_out.v1, and when it was decided."""
+    r = store.entitlement_runs.c
+    last = sa.select(sa.func.max(r.seq)).group_by(r.period)
+    query = sa.select(r.period, r.archive_key, r.at).where(r.seq.in_(last)).order_by(r.period.desc())
+    for period, key, at in connection.execute(query).all():
+        yield get_table(archive, key), queries.left_out(connection, archive, period), from_micros(at)
+
+
+def last_told(connection: sa.Connection) -> pa.Table:
+    """What each entitlement's participant was told last: outcomes.v1 without the words."""
+    t = store.told_outcomes.c
+    last = sa.select(*(t[name] for name in KEY), sa.func.max(t.notice).label("notice"))
+    last_of = last.group_by(*(t[name] for name in KEY)).subquery().c
+    on = sa.and_(*(t[name] == last_of[name] for name in (*KEY, "notice")))
+    names = (*KEY, "period", "status", "status_at", "amount_idr", "due_on", "to_do")
+    return store.read(connection, sa.select(*(t[name] for name in names)).join(last_of.notice.table, on))
+
+
+def platforms(connection: sa.Connection, participants: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The platforms on which each of some participants has a completion, sorted: a list of names each."""
+    c = store.source_completions.c
+    query = sa.select(c.participant_id, c.platform).distinct().order_by(c.participant_id, c.platform)
+    rows = store.read(connection, query.where(c.participant_id.is_not(None), c.platform.is_not(None)))
+    lists = rows.group_by("participant_id", use_threads=False).aggregate([("platform", "list")])
+    place = pc.index_in(participants, value_set=lists["participant_id"].combine_chunks())
+    none = pa.scalar([], pa.list_(pa.string()))
+    return pc.coalesce(lists["platform_list"].take(place).cast(none.type), none)
+
+
+def notices(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Every notice with its number and the archive's key of its rows, in order."""
+    n = store.notices.c
+    query = sa.select(n.notice, n.archive_key).order_by(n.notice)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def undelivered(connection: sa.Connection, outlet: str) -> list[dict[str, Any]]:
+    """The notices that an outlet has not acknowledged, in order."""
+    d = store.notice_deliveries.c
+    done = set(connection.scalars(sa.select(d.notice).where(d.outlet == outlet)))
+    return [row for row in notices(connection) if row["notice"] not in done]
+
+
+def last_notice(connection: sa.Connection) -> int:
+    """The number of the last notice; 0 before the first."""
+    return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(store.notices.c.notice), 0))) or 0)
+
+
+def save_notice(
+    connection: sa.Connection,
+    number: int,
+    told: pa.Table,
+    *,
+    key: str,
+    counts: dict[str, int],
+    at: datetime,
+    actor: str,
+) -> None:
+    """Record a notice and what it tells (outcomes.v1 without the words); `key` is the archive's of its rows."""
+    details = {"rows": told.num_rows, "statuses": counts, "rows_sha256": key}
+    event = chain.append(connection, at=at, actor=actor, kind="told", subject=name_of(number), details=details)
+    row = {"notice": number, "at": to_micros(at), "row_count": told.num_rows, "archive_key": key, "details": event}
+    store.insert(connection, store.notices, [row])
+    numbered = told.append_column("notice", pa.repeat(pa.scalar(number, pa.int64()), told.num_rows))
+    store.insert(connection, store.told_outcomes, numbered)
+
+
+def save_delivery(
+    connection: sa.Connection, outlet: str, number: int, acknowledgement: str, at: datetime, actor: str
+) -> None:
+    """Record that an outlet has acknowledged a notice, once."""
+    row = {"outlet": outlet, "notice": number, "acknowledgement": acknowledgement, "at": to_micros(at)}
+    if store.insert_new(connection, store.notice_deliveries, [row]):
+        details = {"outlet": outlet, "acknowledgement": acknowledgement}
+        chain.append(connection, at=at, actor=actor, kind="delivered", subject=name_of(number), details=details)
+
+
+def name_of(number: int) -> str:
+    """`outcomes-000001`: the name under which a notice is known outside."""
+    return f"outcomes-{number:06d}"
