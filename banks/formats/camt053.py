@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks.formats import UnreadableFile
-from banks.formats.columns import Findings, array, dates, reasons, references, rupiah, whole
-from banks.formats.reader import Layout, Message, parse
+from banks.formats.columns import Findings, array, dates, place_of, reasons, references, rows_where, rupiah, whole
+from banks.formats.reader import Layout, Message, openings, parse
 from schemas.tables import conform
 
-LAYOUT = Layout("camt.053", 2, 13, "BkToCstmrStmt", "camt053.yaml")
+LAYOUT = Layout("camt.053", 2, 13, "BkToCstmrStmt", "camt053.yaml", ("Stmt", "Ntry", "Btch", "TxDtls", "RtrInf"))
 DIRECTIONS = {"DBIT": "debit", "CRDT": "credit"}
 OPENING, CLOSING = ("OPBD", "PRCD"), ("CLBD",)
 """Booked balances at the start (else the previous closing one) and at the end; interim and available ones prove nothing."""
@@ -44,7 +44,7 @@ def read(data: bytes) -> Statements:
     findings = Findings()
     parts = message.tables["part"]
     is_entry = pc.or_(pc.is_valid(parts["amount"]), pc.is_valid(parts["side"]))
-    entries = parts.filter(is_entry)
+    entries = rows_where(parts, is_entry)
     message.expect("Ntry", entries.num_rows)
     statements = _statements(message, parts, is_entry, findings)
     lines = _Lines(message, entries)
@@ -144,12 +144,13 @@ class _Lines:
         header = array(is_header).to_numpy(zero_copy_only=False)
         message.expect("Btch", int(header.sum()))
         message.expect("TxDtls", int((~header).sum()))
-        owner = pc.index_in(_key(details), value_set=_key(entries))
-        if owner.null_count:
+        place, places = place_of(details, "statement", "part"), place_of(entries, "statement", "part")
+        entry_of = np.searchsorted(places, place)
+        if not np.array_equal(np.append(places, -1)[entry_of], place):
             raise UnreadableFile("An entry has details and no amount.")
-        entry_of = owner.to_numpy().astype(np.int64)
         # A row numbered 0 is the first of its NtryDtls, which has one batch header or none for all of its details.
-        block_of = np.cumsum(array(details["row"]).to_numpy() == 0) - 1
+        first_of_block = array(details["row"]).to_numpy() == 0
+        block_of = np.cumsum(first_of_block) - 1
         header_of = np.full(int(block_of[-1]) + 1 if len(block_of) else 0, -1, dtype=np.int64)
         header_of[block_of[header]] = np.flatnonzero(header)
         detail = np.flatnonzero(~header)
@@ -159,6 +160,7 @@ class _Lines:
         entry = np.concatenate([entry_of[detail], bare])
         order = np.argsort(entry, kind="stable")
         self.message, self.entries, self.details = message, entries, details
+        self.is_header, self.first_of_block = header, first_of_block
         self.entry = entry[order]
         self.detail = np.concatenate([detail, np.full(len(bare), -1)])[order]
         self.header = np.concatenate([header_of[block_of[detail]], _only_header(entry_of, header, bare)])[order]
@@ -169,35 +171,35 @@ class _Lines:
 
     def of_entry(self, name: str) -> pa.Array:
         """The entry's column, on each of its rows."""
-        return array(self.entries[name]).take(pa.array(self.entry))
+        return _taken(array(self.entries[name]), self.entry)
 
     def of_detail(self, name: str) -> pa.Array:
         """The detail's own column."""
-        return array(self.details[name]).take(_indices(self.detail))
+        return _taken(array(self.details[name]), self.detail)
 
     def of_header(self, name: str) -> pa.Array:
         """The column of the batch header that the row stands under."""
-        return array(self.details[name]).take(_indices(self.header))
+        return _taken(array(self.details[name]), self.header)
 
     def returns(self) -> tuple[pa.Array, pa.Array]:
         """Why each came back: code and text of the return that its detail holds."""
         items = self.message.tables["return"]
         starts_one = array(items["item"]).to_numpy() == 0
-        places = self.message.positions("RtrInf")
         self.message.expect("RtrInf", int(starts_one.sum()))
-        # The n-th return lies in the last detail that opens before it.
-        holder = np.searchsorted(self.message.positions("TxDtls"), places) - 1
-        ordinal = pa.array(holder[np.cumsum(starts_one) - 1], pa.int64())
-        is_detail = self.detail >= 0
-        own_ordinal = np.full(len(self.detail), -1, dtype=np.int64)
-        own_ordinal[is_detail] = np.argsort(np.argsort(self.detail[is_detail]))
-        return reasons(items.append_column("key", ordinal), pa.array(own_ordinal))
+        holders = pa.array(self._holders(items, starts_one), pa.int64())
+        return reasons(items.append_column("key", holders), pa.array(self.detail))
 
-
-def _key(table: pa.Table) -> pa.Array:
-    """One number for a place in the document: which statement, and which part of it."""
-    statement = pc.cast(array(table["statement"]), pa.int64())
-    return pc.add(pc.multiply(statement, 1 << 32), pc.cast(array(table["part"]), pa.int64()))
+    def _holders(self, items: pa.Table, starts_one: npt.NDArray[np.bool_]) -> Positions:
+        """The position of the detail that each part of a return lies in."""
+        firsts = np.flatnonzero(self.first_of_block)
+        blocks = place_of(self.details, "statement", "part")[firsts]
+        if np.all(np.diff(blocks) > 0):
+            block = np.searchsorted(blocks, place_of(items, "statement", "part"))
+            return np.asarray(firsts[block] + array(items["row"]).to_numpy())
+        # Rows of two NtryDtls of an entry bear the same numbers: a return lies in the last detail that opens before it.
+        is_detail = np.array([name == b"TxDtls" for name in openings(self.message.data, ("TxDtls", "RtrInf"))], bool)
+        holder = (np.cumsum(is_detail) - 1)[~is_detail]
+        return np.asarray(np.flatnonzero(~self.is_header)[holder[np.cumsum(starts_one) - 1]])
 
 
 def _only_header(entry_of: Positions, header: npt.NDArray[np.bool_], bare: Positions) -> Positions:
@@ -208,8 +210,13 @@ def _only_header(entry_of: Positions, header: npt.NDArray[np.bool_], bare: Posit
     return np.array([only.get(entry, -1) for entry in bare.tolist()], dtype=np.int64)
 
 
-def _indices(positions: Positions) -> pa.Array:
-    return pa.array(positions, mask=positions < 0)
+def _taken(column: pa.Array, positions: Positions) -> pa.Array:
+    """The column's values at the positions, null for -1. All in their order, or none at all, is the common case."""
+    if column.null_count == len(column) or np.all(positions < 0):
+        return pa.nulls(len(positions), column.type)
+    if np.array_equal(positions, np.arange(len(column))):
+        return column
+    return column.take(pa.array(positions, mask=positions < 0))
 
 
 def _entries(lines: _Lines, statements: pa.Table, findings: Findings) -> pa.Table:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -37,6 +38,32 @@ class Findings:
 def array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The column as one array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def letters(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The bytes of all texts of a column without gaps, and where each text begins in them, the end of the last included.
+
+    Null has no bytes. Nothing is copied but the places.
+    """
+    _, offsets, text = column.buffers()
+    width = np.int64 if pa.types.is_large_string(column.type) else np.int32
+    places = np.frombuffer(offsets, dtype=width)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    return np.frombuffer(text or b"", dtype=np.uint8)[places[0] : places[-1]], places - places[0]
+
+
+def rows_where(table: pa.Table, flags: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The rows that are flagged; those that follow each other without a gap, as records mostly do, are not copied."""
+    places = np.flatnonzero(array(flags).to_numpy(zero_copy_only=False))
+    if not len(places) or places[-1] - places[0] + 1 > len(places):
+        return table.filter(flags)
+    return table.slice(places[0], len(places))
+
+
+def place_of(table: pa.Table, outer: str, inner: str) -> npt.NDArray[np.int64]:
+    """One number for a place in the document: `outer` part of the message, and `inner` child of it; they ascend."""
+    first, second = (array(table[name]).to_numpy().astype(np.int64) for name in (outer, inner))
+    place: npt.NDArray[np.int64] = (first << 32) + second
+    return place
 
 
 def rupiah(texts: pa.Array, currencies: pa.Array | None, findings: Findings, what: str) -> pa.Array:

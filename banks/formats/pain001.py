@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks.formats import Agent, FileContradicts, UnwritableOrders
+from banks.formats.columns import letters
 from banks.formats.reader import Layout, parse
 from schemas.money import parse_idr, parse_idr_array
 from schemas.tables import conform
@@ -109,9 +111,11 @@ def _check(orders: pa.Table) -> int:
     control_sum = int(pc.sum(orders["amount_idr"].cast(pa.decimal128(38, 0))).as_py())
     if control_sum > AMOUNT_IDR_MAX:
         raise UnwritableOrders("The control sum has more than 18 digits.", "", "Write several files.")
-    if pc.count_distinct(orders["end_to_end_id"]).as_py() != orders.num_rows:
+    if len(pc.unique(orders["end_to_end_id"])) != orders.num_rows:
         raise UnwritableOrders("An end-to-end id stands twice in one file.")
     for column, limit in (("end_to_end_id", 35), ("creditor_account", 34), ("creditor_name", 140)):
+        if all(_is_simple(chunk, limit) for chunk in orders[column].chunks):
+            continue
         length = pc.utf8_length(orders[column])
         wrong = pc.or_(pc.equal(length, 0), pc.greater(length, limit))
         wrong = pc.or_(wrong, pc.match_substring_regex(orders[column], UNWRITABLE))
@@ -124,10 +128,22 @@ def _check(orders: pa.Table) -> int:
     return control_sum
 
 
+def _is_simple(texts: pa.StringArray, length_max: int) -> bool:
+    """Whether all are visible ASCII with blanks inside at most, and fit: then nothing in them needs a closer look."""
+    letter, places = letters(texts)
+    if not len(texts):
+        return True
+    lengths = np.diff(places)
+    if lengths.min() < 1 or lengths.max() > length_max or letter.min() < ord(" ") or letter.max() > ord("~"):
+        return False
+    return not np.any(letter[places[:-1]] == ord(" ")) and not np.any(letter[places[1:] - 1] == ord(" "))
+
+
 def _escape(column: pa.ChunkedArray) -> pa.ChunkedArray:
     text = column.cast(pa.large_string())
     for plain, escaped in ESCAPES:
-        text = pc.replace_substring(text, plain, escaped)
+        if any(np.any(letters(chunk)[0] == ord(plain)) for chunk in text.chunks):
+            text = pc.replace_substring(text, plain, escaped)
     return text
 
 
@@ -177,7 +193,7 @@ def _opening(header: Header, count: int, control_sum: int) -> str:
     )
 
 
-LAYOUT = Layout("pain.001", 3, 9, "CstmrCdtTrfInitn", "pain001.yaml")
+LAYOUT = Layout("pain.001", 3, 9, "CstmrCdtTrfInitn", "pain001.yaml", ("PmtInf", "CdtTrfTxInf"))
 
 
 def read_back(data: bytes) -> ReadBack:

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks.formats import UnreadableFile
-from banks.formats.columns import Findings, array, reasons, references, rupiah, whole
+from banks.formats.columns import Findings, array, place_of, reasons, references, rows_where, rupiah, whole
 from banks.formats.reader import Layout, Message, parse
 from schemas.tables import conform
 
-LAYOUT = Layout("pain.002", 3, 14, "CstmrPmtStsRpt", "pain002.yaml")
+RECORDS = ("OrgnlGrpInfAndSts", "OrgnlPmtInfAndSts", "TxInfAndSts")
+LAYOUT = Layout("pain.002", 3, 14, "CstmrPmtStsRpt", "pain002.yaml", RECORDS)
 BATCH_FIELDS = ("payment_information_id", "batch_status", "transaction_count", "control_sum")
 
 
@@ -72,21 +73,15 @@ def _file_row(message: Message, findings: Findings) -> pa.Table:
     )
 
 
-def _key(table: pa.Table) -> pa.Array:
-    """One number for a place in the document: which part of the message, and which child of it."""
-    part = pc.cast(array(table["part"]), pa.int64())
-    return pc.add(pc.multiply(part, 1 << 32), pc.cast(array(table["row"]), pa.int64()))
-
-
 def _split(message: Message) -> tuple[pa.Table, pa.Table]:
     """The payment blocks, one row each, and the rows of transfers: children that neither are a block's own field nor
     hold its reasons."""
     children = message.tables["batch"]
-    children = children.append_column("key", _key(children))
-    own = pc.is_in(children["key"], value_set=_key(message.tables["batch_reason"]))
+    children = children.append_column("key", pa.array(place_of(children, "part", "row")))
+    own = pc.is_in(children["key"], value_set=pa.array(place_of(message.tables["batch_reason"], "part", "row")))
     for name in BATCH_FIELDS:
         own = pc.or_(own, pc.is_valid(children[name]))
-    transfers = children.filter(pc.invert(own))
+    transfers = rows_where(children, pc.invert(own))
     grouped = children.group_by("part", use_threads=False)
     batches = grouped.aggregate([(name, how) for name in BATCH_FIELDS for how in ("first", "count")])
     message.expect("OrgnlPmtInfAndSts", batches.num_rows)
@@ -120,7 +115,7 @@ def _batch_rows(message: Message, batches: pa.Table, findings: Findings) -> pa.T
 
 def _transaction_rows(message: Message, batches: pa.Table, transfers: pa.Table, findings: Findings) -> pa.Table:
     items = message.tables["reason"]
-    code, text = reasons(items.append_column("key", _key(items)), array(transfers["key"]))
+    code, text = reasons(items.append_column("key", pa.array(place_of(items, "part", "row"))), array(transfers["key"]))
     block = pc.index_in(array(transfers["part"]), value_set=array(batches["part"]))
     amount, currency = array(transfers["amount"]), array(transfers["currency"])
     return pa.table(

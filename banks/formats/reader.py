@@ -1,26 +1,34 @@
 """The common way into a bank's XML: bytes are held to be what they claim before a fast parser may read them.
 
-The fast parser (xml2arrow) maps paths to columns at some hundred thousand records a second, but is lenient: a file cut
-between two elements, a second root, control characters and text behind the end pass unnoticed. So expat reads the whole
-file first (well-formed, to the last byte; no DOCTYPE, hence no entities to expand), the root must name its message, and
-each reader counts the record elements in the bytes and compares.
+The fast parser (xml2arrow) maps paths to columns at some hundred thousand records a second, and refuses a tag that closes
+another element than the one that is open, but is lenient else: a file cut between two elements, a second root, control
+characters and text behind the end pass unnoticed. So nothing that it has read is believed before the whole file is known
+to be well-formed to the last byte (no DOCTYPE, hence no entities to expand); the root must name its message, and each
+reader counts the record elements in the bytes and compares.
+
+Well-formed is what expat says. Most files are plainer than XML allows: no comment, CDATA, instruction or prefix inside,
+no attribute but a currency. For these expat reads the prolog and the root alone. The rest is held against one regular
+expression, in compiled code at several times expat's speed, which leaves a single thing open that no regular expression
+can tell, whether the tags match; and that the fast parser does. What is not plain is read by expat as a whole.
 """
 
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib import resources
 from typing import Literal, NoReturn
 from xml.parsers import expat
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from xml2arrow import XmlToArrowParser
 from xml2arrow.exceptions import Xml2ArrowError
 
 from banks.formats import OtherMessage, UnreadableFile
+from banks.formats.columns import letters
 
 BYTES_MAX = 1 << 30
 """A gigabyte: about 1.5 million statement entries. Nothing honest is larger, and memory is finite."""
@@ -29,62 +37,64 @@ BLANKS = " \t\n\r"
 """XML's white space, which pretty printing puts around a value."""
 
 _DECLARATION = re.compile(rb"""^\s*<\?xml\s[^>]*?\?>""")
+_USUAL_DECLARATION = re.compile(
+    rb"""<\?xml version="1[.]0"(?: encoding="(?:UTF|utf)-8")?(?: standalone="(?:yes|no)")? ?\?>"""
+)
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _PROLOG = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _ROOT = re.compile(rb"""<([A-Za-z_][\w.:-]*)((?:\s+[\w.:-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*/?>""")
 _ATTRIBUTE = re.compile(rb"""([\w.:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _MESSAGE = re.compile(rb"(?<![a-z])([a-z]{4}\.[0-9]{3})\.001\.([0-9]{2})(?![0-9])")
 _NOT_MARKUP = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
-_NAME_ENDS = np.frombuffer(b" \t\n/>", dtype=np.uint8)
-_LOOK_AHEAD = 64
-"""More than any element's name is long."""
 _ONCE = re.compile(r"at path (/[\w/@.]+)")
+
+
+def _plain_form() -> str:
+    """What may stand between the root's tags in a plain file, for RE2.
+
+    An element holds either elements, with blanks between, or one text that is not empty and has no blanks at its ends;
+    so that in a plain file there is nothing to trim, and an element's opening is written in one way alone.
+    """
+    name, blanks = "[A-Za-z_][A-Za-z0-9_.-]*", r"[ \t\n]*"
+    opening, closing = rf'<{name}(?: Ccy="[A-Z]{{3}}")?>', f"</{name}>"
+    # Neither a blank nor <, > and &: XML's characters else, or one of its own five entities.
+    visible = r"(?:[!-%'-;=?-\x{d7ff}\x{e000}-\x{fffd}\x{10000}-\x{10ffff}]|&(?:amp|lt|gt|quot|apos);)"
+    text = rf"{visible}(?:[ \t\n]*{visible})*"
+    return rf"\A{blanks}(?:(?:{opening}{blanks})*{opening}{text}{closing}{blanks}|{closing}{blanks})*\z"
+
+
+_PLAIN = _plain_form()
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which messages a reader takes (`pain.002`, versions from and to), and the mapping file beside this module."""
+    """Which messages a reader takes (`pain.002`, versions from and to), and the mapping file beside this module.
+
+    `element` holds the message. `records` are the elements that are counted, so that none is passed over in silence;
+    none of them bears a currency.
+    """
 
     message: str
     version_min: int
     version_max: int
     element: str
     mapping: str
+    records: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Message:
-    """The columns read from one message by table name, all of them text, and its bytes in UTF-8 for counting."""
+    """The columns read from one message by table name, all of them text; its bytes in UTF-8, and their records counted."""
 
     kind: str
     version: int
     tables: dict[str, pa.Table]
     data: bytes
-
-    @cached_property
-    def _openings(self) -> tuple[bytes, npt.NDArray[np.int64]]:
-        """The bytes without comments and CDATA, padded so that one may look ahead, and where every element opens in them."""
-        text = _NOT_MARKUP.sub(b"", self.data) if b"<!" in self.data else self.data
-        text += b" " * _LOOK_AHEAD
-        characters = np.frombuffer(text, dtype=np.uint8)
-        places = np.flatnonzero(characters == ord("<"))
-        return text, places[characters[places + 1] != ord("/")]
-
-    def positions(self, element: str) -> npt.NDArray[np.int64]:
-        """Where elements of that local name open, in document order, found in the bytes without the parser."""
-        text, places = self._openings
-        if b"xmlns:" in text:
-            pattern = rb"<(?:[A-Za-z_][\w.-]*:)?" + element.encode() + rb"(?=[\s/>])"
-            return np.array([found.start() for found in re.finditer(pattern, text)], dtype=np.int64)
-        # Where no prefix is declared no element has one: compare letter after letter, each time with fewer places left.
-        characters = np.frombuffer(text, dtype=np.uint8)
-        for offset, letter in enumerate(element.encode(), 1):
-            places = places[characters[places + offset] == letter]
-        return places[np.isin(characters[places + len(element) + 1], _NAME_ENDS)]
+    counts: dict[str, int]
 
     def expect(self, element: str, found: int) -> None:
         """Raise unless the bytes hold exactly as many of the element as were found at their place."""
-        count = len(self.positions(element))
+        count = self.counts[element]
         if count != found:
             raise UnreadableFile(
                 f"It holds {count} elements {element}, of which {found} are at their place and readable."
@@ -109,18 +119,28 @@ def parse(data: bytes, layout: Layout) -> Message:
     kind, version = _identify(text)
     if kind != layout.message or not layout.version_min <= version <= layout.version_max:
         raise OtherMessage(f"{kind}.001.{version:02d}", f"{layout.message}, {_versions(layout)}")
-    _check_well_formed(text)
-    try:
-        batches = _parser(layout.mapping).parse(text)
-    except Xml2ArrowError as error:
-        # The library's words may quote a value, so only the path is repeated.
-        where = _ONCE.search(str(error))
-        place = f" at {where[1]}" if where else ""
-        raise UnreadableFile(f"An element that may stand once is repeated, or a value cannot be read{place}.") from None
-    tables = {name: _trimmed(pa.Table.from_batches([batch])) for name, batch in batches.items()}
+    # The parser lets go of Python's lock, so the two pass over the file side by side.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        reading = beside.submit(_parser(layout.mapping).parse, text)
+        is_plain = _is_plain(text)
+        if not is_plain:
+            _check_well_formed(text)
+        counts = _count(text, layout.records, is_plain)
+        try:
+            batches = reading.result()
+        except Xml2ArrowError as error:
+            if is_plain:
+                _check_well_formed(text)
+            # The library's words may quote a value, so only the path is repeated.
+            where = _ONCE.search(str(error))
+            place = f" at {where[1]}" if where else ""
+            raise UnreadableFile(
+                f"An element that may stand once is repeated, or a value cannot be read{place}."
+            ) from None
+    tables = {name: _trimmed(pa.Table.from_batches([batch]), is_plain) for name, batch in batches.items()}
     if not any(table.num_rows for table in tables.values()):
         raise UnreadableFile(f"It says that it is a {layout.message} and holds no {layout.element}.")
-    return Message(kind, version, tables, text)
+    return Message(kind, version, tables, text, counts)
 
 
 def _versions(layout: Layout) -> str:
@@ -134,7 +154,10 @@ def _parser(mapping: str) -> XmlToArrowParser:
 
 
 def _as_utf8(data: bytes) -> bytes:
-    """The same document in UTF-8 without byte order mark and declaration, line ends as XML wants them read."""
+    """The same document in UTF-8 without byte order mark, line ends as XML wants them read.
+
+    Without a declaration too, but the usual one, which is true and would cost a copy of the file.
+    """
     if not data or data.isspace():
         raise UnreadableFile("It is empty.")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -143,7 +166,9 @@ def _as_utf8(data: bytes) -> bytes:
     else:
         data = data.removeprefix(b"\xef\xbb\xbf")
         encoding = _declared_encoding(data)
-    data = _DECLARATION.sub(b"", data, count=1)
+    declaration = _DECLARATION.match(data)
+    if declaration and not _USUAL_DECLARATION.match(data):
+        data = data[declaration.end() :]
     if encoding not in ("utf-8", "utf8"):
         if encoding not in LEGACY_ENCODINGS:
             raise UnreadableFile(f"It declares the encoding {encoding}, which is not read.")
@@ -205,12 +230,66 @@ def _check_well_formed(text: bytes) -> None:
         raise UnreadableFile(f"It is not well-formed XML: {why}, line {error.lineno}.") from None
 
 
-def _trimmed(table: pa.Table) -> pa.Table:
+def _is_plain(text: bytes) -> bool:
+    """Whether the document is of the plain form, in which it is well-formed if its tags match.
+
+    The root closes once, with the last tag; where all tags match, everything is then inside it and everything is closed.
+    """
+    prolog = _PROLOG.match(text)
+    root = _ROOT.match(text, prolog.end() if prolog else 0)
+    end = text.rfind(b"<")
+    if root is None or root[0].endswith(b"/>") or end < root.end():
+        return False
+    closing = b"</%s>" % root[1]
+    if text[end:].rstrip(BLANKS.encode()) != closing or text.count(closing) != 1:
+        return False
+    try:
+        expat.ParserCreate(encoding="utf-8").Parse(text[: root.end()] + closing, True)
+    except expat.ExpatError:
+        return False
+    inside = pa.py_buffer(memoryview(text)[root.end() : end])
+    ends = pa.py_buffer(np.array([0, inside.size], dtype=np.int64))
+    whole = pa.Array.from_buffers(pa.large_string(), 1, [None, ends, inside])
+    return bool(pc.match_substring_regex(whole, _PLAIN)[0].as_py())
+
+
+def openings(text: bytes, elements: tuple[str, ...]) -> list[bytes]:
+    """The local names of those of the elements that open in the bytes, in their order, found without the fast parser."""
+    markup = _NOT_MARKUP.sub(b"", text) if b"<!" in text else text
+    # Where no prefix is declared no element has one.
+    prefix = rb"(?:[A-Za-z_][\w.-]*:)?" if b"xmlns:" in markup else b""
+    names = b"|".join(element.encode() for element in elements)
+    return re.findall(b"<" + prefix + b"(" + names + rb")(?=[\s/>])", markup)
+
+
+def _count(text: bytes, elements: tuple[str, ...], is_plain: bool) -> dict[str, int]:
+    """How many of each element open. In a plain file one without a currency opens as `<Name>`, byte for byte."""
+    if is_plain:
+        return {element: text.count(b"<%s>" % element.encode()) for element in elements}
+    found = Counter(openings(text, elements))
+    return {element: found[element.encode()] for element in elements}
+
+
+def _trimmed(table: pa.Table, is_plain: bool) -> pa.Table:
     """Texts without white space around them, empty ones null; the level columns (`<name>`) lose their brackets."""
     columns = []
     for column in table.columns:
-        if pa.types.is_string(column.type):
+        if pa.types.is_string(column.type) and not (is_plain and _has_text_alone(column)):
             trimmed = pc.utf8_trim(column, characters=BLANKS)
             column = pc.if_else(pc.equal(pc.binary_length(trimmed), 0), pa.scalar(None, pa.string()), trimmed)
         columns.append(column)
     return pa.table(columns, names=[name.strip("<>") for name in table.column_names])
+
+
+def _has_text_alone(column: pa.ChunkedArray) -> bool:
+    """Whether no value of a plain file's column is empty or blanks: one is where an element holds elements."""
+    return all(map(_begins_visibly, column.chunks))
+
+
+def _begins_visibly(texts: pa.StringArray) -> bool:
+    """Whether each text that is there begins with something else than a blank."""
+    if texts.null_count == len(texts):
+        return True
+    letter, places = letters(texts)
+    begins = places[:-1][np.diff(places) > 0]
+    return len(begins) == len(texts) - texts.null_count and not np.any(letter[begins] <= ord(" "))

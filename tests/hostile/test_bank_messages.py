@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from xml.parsers import expat
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +84,35 @@ LAUGHS = '<?xml version="1.0"?>\n<!DOCTYPE Document [<!ENTITY a0 "ha">' + "".joi
 )
 def test_what_is_no_status_report_is_refused_with_its_reason(data: bytes, reason: str) -> None:
     assert reason in refusal(data)
+
+
+ODD = [
+    "<", ">", "&", "&amp;", "&#65;", "&#0;", "</", "/>", '"', " ", "\r", "\x0b", "\x7f", "\ufffe", "\ufffd", "\u2028", "]]>", "<!--",
+    "<!-- x -->", "<![CDATA[x]]>", "<?x y?>", '<?xml version="1.0"?>', "<!DOCTYPE a>", "</Document>", "<Document>", "<a/>",
+    "<a></a>", "<a>x</a>", "<a> </a>", '<a b="c" b="d">x</a>', '<a Ccy="IDR">x</a>', '<a Ccy="IDR" Ccy="IDR">x</a>', "<a:b>x</a:b>",
+    "<1>x</1>", "<a >x</a >", "<a\n>x</a>", "< a>x</a>", "</TxSts>", "<TxInfAndSts>", "x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "odd", [token.encode() for token in ODD] + [b"\xe9", b"\xed\xa0\x80", b"\xc0\xaf", b"\xef\xbb\xbf"]
+)
+def test_wherever_something_odd_stands_what_is_read_is_what_expat_calls_well_formed(odd: bytes) -> None:
+    whole = report().encode()
+    borders = [found.start() + after for found in re.finditer(rb"[<>]", whole) for after in (0, 1)]
+    for place in [*borders[::3], whole.index(b"RJCT") + 2, len(whole)]:
+        data = whole[:place] + odd + whole[place:]
+        try:
+            pain002.read(data)
+        except UnreadableFile:
+            continue
+        expat.ParserCreate().Parse(data, True)
+
+
+def test_a_plain_file_is_read_as_one_that_says_the_same_with_comments() -> None:
+    whole = report().replace("><", ">\n<").encode()
+    commented = whole.replace(b"\n<TxSts>", b"<!-- <TxInfAndSts> -->\n<TxSts>")
+    assert pain002.read(commented).responses.equals(pain002.read(whole).responses)
 
 
 def test_ten_megabytes_of_nested_entities_are_refused_before_any_is_expanded() -> None:
