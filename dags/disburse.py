@@ -67,8 +67,10 @@ def disburse() -> None:
         return sent
 
     @task(outlets=[manners.SUBMISSIONS], trigger_rule="all_done")
-    def announce(sent: list[list[str] | None], outlet_events: Any = None, **context: Any) -> None:
-        manners.announce(outlet_events, manners.SUBMISSIONS, {manners.period_of(context)} if any(sent) else ())
+    def announce(sent: list[list[str] | None] | None, outlet_events: Any = None, **context: Any) -> None:
+        # On a day on which nobody is due there is no channel, and Airflow hands over None.
+        periods = {manners.period_of(context)} if any(sent or ()) else ()
+        manners.announce(outlet_events, manners.SUBMISSIONS, periods)
 
     batches = instruct()
     entitle() >> batches
