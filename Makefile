@@ -8,7 +8,7 @@ WORKERS ?= 2
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check lint types arrows fast fix test test-pythons bench screenshots lock clean
+.PHONY: help setup demo check lint types arrows dependencies audit fast fix test test-pythons bench screenshots lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ demo: setup ## one monthly cycle in Airflow against simulated banks; KEEP=1 leav
 	@KEEP="$(KEEP)" APPROVE="$(APPROVE)" $(BIN)/python -m treasury.demo
 
 check: setup ## what a commit must pass, in under a minute: style, types, arrows, fast tests
-	@$(MAKE) -j2 --output-sync=target types lint arrows
+	@$(MAKE) -j2 --output-sync=target types lint arrows dependencies
 	@$(MAKE) fast
 
 lint: setup
@@ -33,6 +33,13 @@ types: setup
 
 arrows: setup
 	@$(BIN)/lint-imports --no-logo
+
+dependencies: setup
+	@$(BIN)/deptry .
+	@$(BIN)/deptry . --exclude '\.venv' --ignore DEP002,DEP004
+
+audit: setup ## known vulnerabilities of what the lock names, where a service of advisories can be reached; STRICT=1 insists
+	@$(BIN)/python scripts/audit.py $(if $(STRICT),--strict)
 
 fast: setup
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not needs and not slow" $(FAST)

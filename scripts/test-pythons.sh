@@ -2,7 +2,7 @@
 # usage: test-pythons.sh PYTEST-ARGUMENTS...
 # Runs the fast tests on every supported Python that this machine has, each in an environment of its own from the lock
 # (.venvs/3.12 and so on). Says at the end which ran; ends with 1 when one of them failed or none was found.
-absent= passed= failed=
+absent='' passed='' failed=''
 for version in 3.11 3.12 3.13; do
     if ! python=$(PYTHON='' sh scripts/find-python.sh "$version" 2>/dev/null); then
         absent="$absent $version"
