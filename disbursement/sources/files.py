@@ -19,6 +19,11 @@ _NAMES = "|".join(table.short_name for table in SOURCES.values())
 _PART = re.compile(rf"(?P<table>{_NAMES})(-[^/]*)?\.(?P<format>parquet|csv|jsonl)")
 
 
+def knows(origin: Origin) -> bool:
+    """Whether the address is that of a folder, here or under a scheme of fsspec's; a database's is not."""
+    return not origin.scheme or "::" in origin.scheme or origin.scheme in fsspec.available_protocols()
+
+
 def open_drop(origin: Origin) -> Drop:
     """List a drop, fingerprint its files, look at their headers and hold them against `manifest.json` when there is one.
 

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from disbursement.sources import readers
-from disbursement.sources.drop import Drop, hold_against_manifest, promises
+from disbursement.sources.drop import Drop
 from disbursement.sources.origin import Origin
-from disbursement.sources.spool import Spool, spooled
+from disbursement.sources.spool import Spool, drop_of, spooled
 from platforms.client import Client, NotThere
 from schemas.errors import InputRejected
 from schemas.tables import SOURCES
@@ -40,21 +39,9 @@ def open_drop(origin: Origin, since: Mapping[str, datetime], say: Callable[[str]
             )
         manifest = _manifest(client)
         client.close()
-        files, decisions = promises(manifest)
-        drop = Drop(
-            called=origin.called,
-            parts=tuple(spool.finished() for spool in spools.values()),
-            open=lambda part: spools[part.table.short_name].reading(),
-            manifest_bytes=manifest,
-            decisions=decisions,
-            watched=identity(origin),
-            partial=frozenset(since),
+        yield drop_of(
+            spools, called=origin.called, watched=identity(origin), partial=frozenset(since), manifest=manifest
         )
-        for part in drop.parts:
-            with drop.open(part) as stream:
-                readers.check_header(part, stream)
-        hold_against_manifest(drop, files)
-        yield drop
 
 
 def platform(origin: Origin) -> Client:

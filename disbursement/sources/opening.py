@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from disbursement.sources import files, http
+from disbursement.sources import files, http, sql
 from disbursement.sources.drop import Drop
 from disbursement.sources.origin import Origin
 
@@ -15,5 +15,8 @@ def opened(origin: Origin, since: Mapping[str, datetime], say: Callable[[str], N
     if origin.scheme in ("http", "https"):
         with http.open_drop(origin, since, say) as drop:
             yield drop
-    else:
+    elif files.knows(origin):
         yield files.open_drop(origin)
+    else:
+        with sql.open_drop(origin, since, say) as drop:
+            yield drop

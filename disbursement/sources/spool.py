@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from disbursement.sources import readers
+from disbursement.sources.drop import Drop, hold_against_manifest, promises
 from disbursement.sources.readers import Part
 from schemas.errors import TryLater
 from schemas.tables import Table
@@ -137,3 +139,27 @@ def spooled() -> Iterator[dict[str, Spool]]:
     finally:
         for spool in spools.values():
             spool.close()
+
+
+def drop_of(
+    spools: dict[str, Spool], *, called: str, watched: str, partial: frozenset[str], manifest: bytes = b""
+) -> Drop:
+    """The drop that spools hold, held against its manifest when there is one; columns are those of `Drop`.
+
+    Raises `InputRejected` when it contradicts the manifest.
+    """
+    files, decisions = promises(manifest)
+    drop = Drop(
+        called=called,
+        parts=tuple(spool.finished() for spool in spools.values()),
+        open=lambda part: spools[part.table.short_name].reading(),
+        manifest_bytes=manifest,
+        decisions=decisions,
+        watched=watched,
+        partial=partial,
+    )
+    for part in drop.parts:
+        with drop.open(part) as stream:
+            readers.check_header(part, stream)
+    hold_against_manifest(drop, files)
+    return drop

@@ -28,13 +28,19 @@ def server() -> Iterator[PlatformServer]:
         yield running
 
 
+@pytest.fixture(scope="module", name="_home")
+def home_made_once(tmp_path_factory: pytest.TempPathFactory) -> Salur:
+    """An empty home."""
+    return new_home(tmp_path_factory.mktemp("home") / "home")
+
+
 @pytest.fixture
-def salur(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Salur:
-    """An empty home; what is put down on the way lies below the test's own folder."""
+def salur(_home: Salur, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Salur:
+    """A copy of it; what is put down on the way lies below the test's own folder."""
     spool = tmp_path / "tmp"
     spool.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(spool))
-    return new_home(tmp_path / "home")
+    return _home.copy(tmp_path / "home")
 
 
 def configure(salur: Salur, server: PlatformServer, rows: int = 5, token: str | None = None) -> None:
