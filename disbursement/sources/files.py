@@ -21,7 +21,15 @@ _PART = re.compile(rf"(?P<table>{_NAMES})(-[^/]*)?\.(?P<format>parquet|csv|jsonl
 
 def knows(origin: Origin) -> bool:
     """Whether the address is that of a folder, here or under a scheme of fsspec's; a database's is not."""
-    return not origin.scheme or "::" in origin.scheme or origin.scheme in fsspec.available_protocols()
+    if not origin.scheme or "::" in origin.scheme:
+        return True
+    try:
+        fsspec.get_filesystem_class(origin.scheme)
+    except ValueError:
+        return False
+    except ImportError:  # known, and what it needs is not installed: that is said when it is opened
+        pass
+    return True
 
 
 def open_drop(origin: Origin) -> Drop:
