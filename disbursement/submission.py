@@ -121,7 +121,7 @@ def submit(house: House, bank: str | None, to: Path | None, batch: str | None) -
     errors: list[SalurError] = []
     for row in waiting:
         try:
-            with alone(house.path, f"send-{row['channel']}"):
+            with alone(house.store, house.path, f"send-{row['channel']}"):
                 sent += _submit_batch(house, row, to)
         except SalurError as error:
             errors.append(error)

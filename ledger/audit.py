@@ -47,7 +47,7 @@ def acts(connection: sa.Connection) -> pa.Table:
         sa.select(b.act, sa.literal("sending"), b.person, b.reason, b.at),
         sa.select(x.act, x.break_id, x.person, x.note, x.at),
     ).subquery()
-    query = sa.select(found).order_by(found.c.at, found.c.kind, found.c.subject)
+    query = sa.select(found).order_by(*(found.c[name] for name in ("at", "kind", "subject", "person", "reason")))
     return store.read(connection, query)
 
 
@@ -147,6 +147,7 @@ def next_attempts(connection: sa.Connection) -> pa.Table:
         )
         .select_from(_with_state())
         .where(i.previous_attempt.is_not(None))
+        .order_by(i.participant_id, i.benefit, i.sequence, i.attempt)
     )
     schema = pa.schema(
         [("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("attempt", WHOLE), ("next_state", TEXT)]
@@ -195,7 +196,7 @@ def last_checks(connection: sa.Connection, period: str) -> pa.Table:
             c.step, c.table, c.expectation, c.column, c.action, c.success, c.failed_count, c.row_count, c.observed, c.at
         )
         .where(c.seq.in_(last))
-        .order_by(c.step, c.table, c.expectation, c.column)
+        .order_by(c.step, c.table, c.expectation, c.column.nulls_first(), c.action)
     )
     texts = [(name, TEXT) for name in ("step", "table", "expectation", "column", "action")]
     more = [("success", FLAG), ("failed_count", WHOLE), ("row_count", WHOLE), ("observed", TEXT), ("at", INSTANT)]

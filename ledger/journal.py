@@ -81,7 +81,7 @@ def trial_balance(connection: sa.Connection, period: str | None = None) -> pa.Ta
     ).group_by(sides.c.account)
     if period is not None:
         query = query.where(sides.c.period == period)
-    moved = {row[0]: row[1:] for row in connection.execute(query)}
+    moved = {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in connection.execute(query)}
     sums = [(account, *moved.get(account, (0, 0, 0))) for account in ACCOUNTS]
     return pa.Table.from_pylist(
         [

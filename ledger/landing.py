@@ -26,7 +26,7 @@ KEYS: dict[str, list[str]] = {
     "surveys": ["participant_id", "number"],
 }
 ARRIVAL = "seq"
-"""The number of a row in the order in which the rows of its table arrived; rows that come later have higher ones."""
+"""A number that is above `last_arrival`, as it was when the transaction began, for the rows that the transaction added alone."""
 _IN_MAX = 10_000
 _COUNTED = sa.Table(
     "counted_people",
@@ -49,13 +49,21 @@ def add(connection: sa.Connection, name: str, rows: pa.Table) -> int:
 
 
 def last_arrival(connection: sa.Connection, name: str) -> int:
-    """The number of the row that arrived last; 0 when there is none."""
-    query = sa.select(sa.func.max(_arrival(name))).select_from(TABLES[name])
-    return int(connection.scalar(query) or 0)
+    """Up to which ARRIVAL the rows of a table are earlier ones."""
+    query = sa.select(sa.func.max(_arrival(connection, name))).select_from(TABLES[name])
+    return 0 if _knows_its_own(connection) else int(connection.scalar(query) or 0)
 
 
-def _arrival(name: str) -> sa.Label[int]:
-    return sa.literal_column(f"{TABLES[name].name}.rowid", sa.BigInteger()).label(ARRIVAL)
+def _arrival(connection: sa.Connection, name: str) -> sa.Label[int]:
+    """SQLite numbers rows as they come; PostgreSQL tells beside a row which transaction added it."""
+    column = "{0}.rowid"
+    if _knows_its_own(connection):
+        column = "CASE WHEN {0}.xmin = CAST(pg_current_xact_id() AS xid) THEN 1 ELSE 0 END"
+    return sa.literal_column(column.format(TABLES[name].name), sa.BigInteger()).label(ARRIVAL)
+
+
+def _knows_its_own(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "postgresql"
 
 
 def _repeated(name: str, drop_id: str | None = None) -> sa.Subquery:
@@ -87,7 +95,9 @@ def of_several_rows(
     `wanted` are columns of the table, and ARRIVAL.
     """
     repeated = _repeated(name, drop_id)
-    query = sa.select(*(_arrival(name) if column == ARRIVAL else TABLES[name].c[column] for column in wanted))
+    query = sa.select(
+        *(_arrival(connection, name) if column == ARRIVAL else TABLES[name].c[column] for column in wanted)
+    )
     return store.read(connection, query.join(repeated, _on(name, repeated)))
 
 
@@ -151,7 +161,7 @@ def rows_about(connection: sa.Connection, name: str, participant: str, hidden: f
     """All rows of a table about one participant, without the hidden columns."""
     table = TABLES[name]
     query = sa.select(*(column for column in table.columns if column.name not in hidden))
-    return store.read(connection, query.where(table.c.participant_id == participant))
+    return store.read(connection, query.where(table.c.participant_id == participant).order_by(*table.primary_key))
 
 
 def taken_drops(connection: sa.Connection) -> pa.Table:

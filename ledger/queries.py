@@ -281,8 +281,9 @@ def holds_of(connection: sa.Connection, participant: str) -> pa.Table:
 
 
 def whole(connection: sa.Connection, table: str) -> pa.Table:
-    """A table of the ledger as it is: batches, events, check_results, quarantine, consents or funds."""
-    return store.read(connection, sa.select(store.METADATA.tables[table]))
+    """A table of the ledger as it is, in the order of its key: batches, events, check_results, quarantine, consents or funds."""
+    found = store.METADATA.tables[table]
+    return store.read(connection, sa.select(found).order_by(*found.primary_key))
 
 
 def next_file_numbers(connection: sa.Connection) -> dict[tuple[str, date], int]:

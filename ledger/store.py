@@ -1,27 +1,28 @@
-"""The record in SQL: tables built from the definitions in `schemas`, insert-only, on SQLite.
+"""The record in SQL: tables built from the definitions in `schemas`, insert-only, on SQLite or PostgreSQL.
 
 Uniqueness is the database's business. At most one attempt of an entitlement can be open or successful, by keys alone:
 `instructions` is unique on (participant, benefit, sequence, attempt); `attempt_ends` holds how an attempt ended without
 paying; attempt n > 1 refers to the end of attempt n-1. Triggers refuse UPDATE and DELETE, so history only grows.
 
 Instants are whole microseconds since 1970 in UTC (`BigInteger`), which is what Arrow holds: no conversion loses a digit.
+What differs between the two databases is in `ledger.dialects`.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from schemas.errors import EvidenceDamaged, InputRejected, SalurError, TryLater
+from ledger.dialects import Rows, dialect_of, make_insert_only, parse_dsn, text_type
+from schemas.errors import InputRejected, TryLater
 from schemas.fields import BYTES, DATE, FIELDS, FLAG, INSTANT, WHOLE
 from schemas.tables import TABLES
 
 SCHEMA_VERSION = 3
-"""Counted up with every change of a table below: a ledger of another version is refused, not guessed at."""
-BATCH_ROWS = 50_000
+"""Counted up with every change of a table below, with a revision in `ledger/migrations/versions`: a ledger of another version is
+refused, not guessed at, until `salur upgrade` has brought it here."""
 
 METADATA = sa.MetaData()
 
@@ -40,7 +41,7 @@ def _sql_type(kind: pa.DataType) -> sa.types.TypeEngine[Any]:
         return sa.Boolean()
     if kind == BYTES:
         return sa.LargeBinary()
-    return sa.Text()
+    return text_type()
 
 
 def _define(name: str, columns: str, key: str, *constraints: sa.Constraint | sa.Index) -> sa.Table:
@@ -235,128 +236,136 @@ events = _from_definition("events.v1", "seq", sa.UniqueConstraint("previous_hash
 schema_versions = _define("schema_versions", "version at", "version")
 
 
-def _insert_only(table: sa.Table) -> None:
-    for act in ("UPDATE", "DELETE"):
-        statement = sa.DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} "
-            f"BEGIN SELECT RAISE(ABORT, '{table.name} is insert-only'); END"
-        )
-        sa.event.listen(table, "after_create", statement)
-
-
-for _each in METADATA.tables.values():
-    _insert_only(_each)
-
-
 class Store:
     """The ledger's database: transactions, bulk inserts and reads as Arrow tables."""
 
     def __init__(self, dsn: str) -> None:
-        try:
-            url = sa.make_url(dsn)
-        except sa.exc.ArgumentError:
-            raise InputRejected(
-                "The ledger's DSN cannot be read.", "", "Give a SQLAlchemy URL in salur.toml."
-            ) from None
-        if url.get_backend_name() != "sqlite":
-            raise InputRejected(
-                f"The ledger cannot be kept in {url.get_backend_name()}.",
-                "What makes it insert-only is written for SQLite alone.",
-                "Give a DSN that begins with sqlite:///.",
-            )
-        self.engine = sa.create_engine(url)
+        url = parse_dsn(dsn)
+        self.dialect = dialect_of(url.get_backend_name())
+        self.engine = self.dialect.open_engine(url)
         self._is_checked = False
-        sa.event.listen(self.engine, "connect", _sqlite_connect)
-        sa.event.listen(self.engine, "begin", _sqlite_begin)
 
     def create(self, at_us: int) -> None:
         """Make the tables of this version; a ledger that has them already is left as it is, one of another refused."""
-        with _told(), self.engine.begin() as connection:
-            if sa.inspect(connection).has_table(schema_versions.name):
-                _check_version(connection)
-            else:
-                METADATA.create_all(connection)
+        with self.of_any_version() as connection:
+            self.dialect.refuse_wrong(connection)
+            if version_of(connection) is None:
+                _tables().create_all(connection)
                 insert(connection, schema_versions, [{"version": SCHEMA_VERSION, "at": at_us}])
+            else:
+                _check_version(connection)
         self._is_checked = True
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """All or nothing. The write lock is taken at once, so two writers wait for each other."""
-        with _told(), self.engine.begin() as connection:
-            self._check(connection)
+        """All or nothing, one writer at a time: the ledger's write lock is taken at once and held to the end.
+
+        So whatever is read inside is what the last writer left, and stays true until this one is done: running numbers,
+        the end of the chain, who has agreed. Another writer waits for it, up to a minute, then `TryLater`. Where the
+        connection breaks before the end nothing is kept; where it breaks while the end is being told, `TryLater` says
+        that nobody knows.
+        """
+        with self.of_any_version() as connection:
+            # Each time: a process that lives long must not write in the old way after an upgrade.
+            _check_version(connection)
             yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """A connection to read by; nothing is kept of what is written through it."""
-        with _told(), self.engine.connect().execution_options(reading=True) as connection:
-            self._check(connection)
-            yield connection
-            connection.rollback()
+    def of_any_version(self) -> Iterator[sa.Connection]:
+        """A transaction that does not ask for this version's tables: for making and upgrading them."""
+        with self._told(), self.engine.connect() as connection:
+            begun = connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                begun.rollback()
+                raise
+            try:
+                begun.commit()
+            except sa.exc.DBAPIError as error:
+                if self.dialect.is_lost(error):
+                    raise _unknown() from None
+                raise
 
-    def _check(self, connection: sa.Connection) -> None:
-        if not self._is_checked:
-            _check_version(connection)
-            self._is_checked = True
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read by: all that is read through it is the record of one moment. Nothing is kept of what is written.
+
+        It neither waits for a writer nor keeps one.
+        """
+        with self._told(), self.engine.connect().execution_options(purpose="read") as connection:
+            begun = connection.begin()
+            if not self._is_checked:
+                self.dialect.refuse_wrong(connection)
+                _check_version(connection)
+                self._is_checked = True
+            yield connection
+            begun.rollback()
 
     def read(self, query: sa.Select[Any], schema: pa.Schema | None = None) -> pa.Table:
         """The rows of `query` as an Arrow table; types come from the fields' definitions, or from `schema`."""
         with self.reading() as connection:
             return read(connection, query, schema)
 
+    def lock(self, name: str) -> AbstractContextManager[bool] | None:
+        """A lock that every machine which shares the ledger sees, and whether it is ours; None beside a ledger of one machine.
 
-def _sqlite_connect(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun by _sqlite_begin, not by the driver's guess
-    cursor = connection.cursor()
-    # recursive_triggers: else a row that is replaced (INSERT OR REPLACE) would be removed without the trigger that forbids it
-    for pragma in (
-        "foreign_keys = ON",
-        "recursive_triggers = ON",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "busy_timeout = 60000",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        It belongs to a session of its own, so that writing goes on inside.
+        """
+        held = self.dialect.lock(self.engine, name)
+        return held and self._held(held)
 
+    @contextmanager
+    def _held(self, held: AbstractContextManager[bool]) -> Iterator[bool]:
+        with self._told(), held as is_ours:
+            yield is_ours
 
-def _sqlite_begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of the database in an operator's words; one of a broken key stays what it is."""
-    try:
-        yield
-    except sa.exc.DatabaseError as error:
-        told = _words(error)
-        if told is None:
-            raise
-        raise told from None
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of the database in an operator's words, and none with the values of a row."""
+        try:
+            yield
+        except Exception as error:
+            told = self.dialect.words(error)
+            if told is None:
+                raise
+            raise told from None
 
 
-def _words(error: sa.exc.DatabaseError) -> SalurError | None:
-    if isinstance(error, sa.exc.OperationalError):
-        return TryLater(
-            "The ledger cannot be used now.", str(error.orig), "Mend the cause, then give the command again."
-        )
-    if type(error) is sa.exc.DatabaseError:  # SQLite's word for a file that is no database, or is damaged
-        return EvidenceDamaged("The ledger is not what was recorded.", str(error.orig), "Restore it from a backup.")
-    return None
+def _unknown() -> TryLater:
+    return TryLater(
+        "Whether the ledger kept this is not known.",
+        "The connection to the database broke while it was being kept.",
+        "Give the same command again: it finds what was kept, and does the rest.",
+    )
+
+
+def _tables() -> sa.MetaData:
+    """The tables, to be made: a copy each time, for SQLAlchemy marks what it leaves out on PostgreSQL, and would on SQLite then."""
+    copied = sa.MetaData()
+    for table in METADATA.tables.values():
+        make_insert_only(table.to_metadata(copied))
+    return copied
+
+
+def version_of(connection: sa.Connection) -> int | None:
+    """The version of a ledger's tables; None where there are none."""
+    if not sa.inspect(connection).has_table(schema_versions.name):
+        return None
+    found = connection.scalar(sa.select(sa.func.max(schema_versions.c.version)))
+    return None if found is None else int(found)
 
 
 def _check_version(connection: sa.Connection) -> None:
     """Refuse a ledger whose tables are of another version than this code reads and writes."""
-    has_versions = sa.inspect(connection).has_table(schema_versions.name)
-    found = connection.scalar(sa.select(sa.func.max(schema_versions.c.version))) if has_versions else None
+    found = version_of(connection)
+    if found is None:
+        raise InputRejected("The ledger has no tables.", "", "Run: salur init")
     if found != SCHEMA_VERSION:
         raise InputRejected(
-            f"The ledger's tables are of version {found}; this Salur needs {SCHEMA_VERSION}."
-            if found
-            else "The ledger has no tables.",
+            f"The ledger's tables are of version {found}; this Salur needs {SCHEMA_VERSION}.",
             "",
-            "Use the Salur that made this home, or make a new one." if found else "Run: salur init",
+            "Run: salur upgrade" if found < SCHEMA_VERSION else "Use the Salur that upgraded this ledger.",
         )
 
 
@@ -368,57 +377,19 @@ def arrow_type(name: str) -> pa.DataType:
 def read(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema | None = None) -> pa.Table:
     """The rows of `query` as an Arrow table, read in bounded batches."""
     target = schema or pa.schema([pa.field(c.name, FIELDS[c.name].type) for c in query.selected_columns])
-    batches = []
-    with connection.execute(query) as result:
-        # The driver's own rows: SQLAlchemy's, with a conversion a value, would take as long again as the query.
-        cursor = result.cursor
-        while cursor is not None and (rows := cursor.fetchmany(BATCH_ROWS)):
-            columns = [
-                _arrow_column(list(values), field.type)
-                for values, field in zip(zip(*rows, strict=True), target, strict=True)
-            ]
-            batches.append(pa.record_batch(columns, schema=target))
-    return pa.Table.from_batches(batches, target)
+    return dialect_of(connection.dialect.name).read(connection, query, target)
 
 
-def _arrow_column(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """Values as the driver gives them (SQLite: instants whole microseconds, dates text, flags 0 and 1) in their type."""
-    if kind == INSTANT:
-        return pa.array(values, pa.int64()).cast(pa.timestamp("us")).cast(INSTANT)
-    return pa.array(values).cast(kind) if kind in (DATE, FLAG) else pa.array(values, kind)
-
-
-def insert(connection: sa.Connection, table: sa.Table, rows: pa.Table | Sequence[dict[str, Any]]) -> int:
+def insert(connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
     """Add rows; one that is there already breaks its key and stops the transaction. Returns how many were given."""
-    return _write(connection, sa.insert(table), rows)
+    return dialect_of(connection.dialect.name).insert(connection, table, rows)
 
 
-def insert_new(connection: sa.Connection, table: sa.Table, rows: pa.Table | Sequence[dict[str, Any]]) -> int:
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
     """Add the rows whose key is not there yet; returns how many were added."""
-    return _write(connection, sqlite_insert(table).on_conflict_do_nothing(), rows)
-
-
-def _write(connection: sa.Connection, statement: sa.Insert, rows: pa.Table | Sequence[dict[str, Any]]) -> int:
-    """Run an insert for every row; returns how many were added, as the database counts them."""
-    if not isinstance(rows, pa.Table):
-        return connection.execute(statement, list(rows)).rowcount if rows else 0
-    compiled = statement.compile(dialect=connection.dialect, column_keys=rows.column_names)
-    # Arrow columns go to the driver as they are: building a dict and parameters a row costs more than SQLite's insert.
-    order = compiled.positiontup or []
-    added = 0
-    for batch in pa.table([_plain(rows.column(name)) for name in order], names=order).to_batches(BATCH_ROWS):
-        values = list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
-        added += connection.exec_driver_sql(str(compiled), values).rowcount if values else 0
-    return added
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as SQLite keeps it: instants as whole microseconds, dates as ISO text."""
-    if column.type == INSTANT:
-        return column.cast(pa.int64())
-    return column.cast(pa.string()) if column.type == DATE else column
+    return dialect_of(connection.dialect.name).insert_new(connection, table, rows)
 
 
 def next_seq(connection: sa.Connection, table: sa.Table) -> int:
-    """The next running number of a table that has one."""
+    """The next running number of a table that has one. It stays the next while the transaction holds the write lock."""
     return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.seq), 0))) or 0) + 1

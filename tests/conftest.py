@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.lib.databases import Server, shared_server
 from tests.lib.needs import KNOWN, missing
 from tests.lib.ports import free_port
 from tests.lib.sshd import SshServer, ssh_server
@@ -74,6 +75,38 @@ def sftp_server(tmp_path: Path) -> Iterator[SshServer]:
     """A running OpenSSH server with an empty folder. The test bears `@pytest.mark.needs("openssh")`."""
     with ssh_server(tmp_path / "sshd") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The PostgreSQL server of this session of tests. The test bears `@pytest.mark.needs("postgresql")`."""
+    mine = tmp_path_factory.getbasetemp()
+    with shared_server(mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def database(request: pytest.FixtureRequest) -> str:
+    """The databases that a ledger can be kept in: a test that asks for it runs once on each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def dsn(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The DSN of a ledger of its own on each database; on PostgreSQL its tables are made already."""
+    return (
+        str(request.getfixturevalue("postgresql").dsn())
+        if database == "postgresql"
+        else f"sqlite:///{tmp_path}/ledger.db"
+    )
+
+
+@pytest.fixture
+def empty_dsn(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The DSN of a ledger of its own on each database, without tables."""
+    if database == "postgresql":
+        return str(request.getfixturevalue("postgresql").dsn(made=False))
+    return f"sqlite:///{tmp_path}/ledger.db"
 
 
 @pytest.fixture(name="free_port")

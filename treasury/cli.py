@@ -74,7 +74,10 @@ def _options(
 
 @app.command()
 def init(
-    ledger: Annotated[str | None, typer.Option(help="A SQLAlchemy DSN; SQLite in the home, when not given.")] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/DATABASE; SQLite in the home, when not given."),
+    ] = None,
     archive: Annotated[
         str | None,
         typer.Option(help="A folder (seen from the home) or fsspec URL; a folder in the home, when not given."),
@@ -87,6 +90,16 @@ def init(
     made = init_house(Session.home, Session.at or datetime.now(UTC), ledger, archive)
     path = str(home_path(Session.home))
     answer({"home": path, "made": made}, json, [f"{'Made' if made else 'Already there'}: {path}"])
+
+
+@app.command()
+def upgrade(person: MaybeAs = None, json: Json = False) -> None:
+    """Bring the tables of a ledger that an earlier Salur made to this version, all or nothing. Example: salur upgrade"""
+    from ledger import migrations
+
+    house = terminal.open_house(person)
+    before, now = migrations.upgrade(house.store, house.at, house.actor)
+    answer({"from": before, "to": now}, json, [f"The ledger was of version {before}, and is of version {now}."])
 
 
 @app.command()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger.archive import Archive
+from ledger.dialects import in_home, without_password
 from ledger.house import House
 from ledger.instants import to_micros
 from ledger.keyring import load_keyring, new_key_file
@@ -18,6 +19,8 @@ from schemas.errors import InputRejected, TryLater
 
 CONFIG = "salur.toml"
 KEY = "keys/master.key"
+DSN = "sqlite:///ledger.db"
+PASSWORD = "keys/ledger.pgpass"  # noqa: S105 - where it lies, in libpq's own format
 
 _TEMPLATE = """\
 # Salur: configuration of this home. Secrets lie in keys/, never here.
@@ -64,11 +67,14 @@ def home_path(given: Path | None) -> Path:
 
 
 def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive: str | None = None) -> bool:
-    """Make the home: configuration, keys, archive folder and ledger. False when it was there; it is then left as it is."""
+    """Make the home: configuration, keys, archive folder and ledger. False when it was there; it is then left as it is.
+
+    A password in the DSN of PostgreSQL goes to a file in `keys/` that only its owner reads, never into the configuration.
+    """
     path = home_path(home)
     config = path / CONFIG
     made = not config.exists()
-    dsn = dsn or "sqlite:///ledger.db"
+    dsn, password = without_password(dsn or DSN, PASSWORD)
     if made:
         Store(dsn)  # one that cannot be is refused before anything is written
     try:
@@ -76,6 +82,8 @@ def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive:
         if made:
             if not (path / KEY).exists():
                 new_key_file(path / KEY)
+            if password is not None:
+                _write_secret(path / PASSWORD, password)
             (path / "archive").mkdir(exist_ok=True)
             settings = {"dsn": _quoted(dsn), "archive": _quoted(archive or "archive")}
             config.write_text(_TEMPLATE.format(**settings), encoding="utf-8")
@@ -86,6 +94,11 @@ def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive:
     house = open_house(home, at)
     house.store.create(to_micros(at))
     return made
+
+
+def _write_secret(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _quoted(text: str) -> str:
@@ -125,9 +138,7 @@ def open_house(
 
 
 def _dsn(config: dict[str, dict[str, str]], path: Path) -> str:
-    dsn = config.get("ledger", {}).get("dsn", "sqlite:///ledger.db")
-    relative = "sqlite:///"
-    return relative + str(path / dsn.removeprefix(relative)) if dsn.startswith(relative) else dsn
+    return in_home(config.get("ledger", {}).get("dsn", DSN), path)
 
 
 def _archive_url(config: dict[str, dict[str, str]], path: Path) -> str:

@@ -152,7 +152,7 @@ class TestNothingIsSent:
 
     def test_when_another_process_is_sending_to_the_bank(self, online: House, sftp_server: SshServer) -> None:
         released(online)
-        with alone(online.path, "send-bni"):
+        with alone(online.store, online.path, "send-bni"):
             self.check(online, sftp_server, TryLater)
         assert len(steps.submit(online)["files"]) == 1
 

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from treasury.local_postgres import binaries
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -47,7 +49,18 @@ def _airflow() -> str | None:
     return None if Path(sys.executable).with_name("airflow").exists() else "no airflow command beside this Python"
 
 
-KNOWN: dict[str, Callable[[], str | None]] = {"openssh": _openssh, "chromium": _chromium, "airflow": _airflow}
+def _postgresql() -> str | None:
+    if binaries() is None:
+        return "no PostgreSQL (Debian: apt-get install postgresql; or make setup)"
+    return None
+
+
+KNOWN: dict[str, Callable[[], str | None]] = {
+    "openssh": _openssh,
+    "chromium": _chromium,
+    "airflow": _airflow,
+    "postgresql": _postgresql,
+}
 
 
 def missing(what: str) -> str | None:

@@ -26,9 +26,9 @@ EXECUTION = date(2020, 12, 2)
 TRANCHE = 600_000
 
 
-def small_home(root: Path) -> House:
-    """An empty home, opened by its maker."""
-    init_house(root / "home", AT)
+def small_home(root: Path, dsn: str | None = None) -> House:
+    """An empty home, opened by its maker; on SQLite, or with the ledger of a DSN."""
+    init_house(root / "home", AT, dsn)
     return open_house(root / "home", AT, "siti", _silent)
 
 

@@ -1,0 +1,130 @@
+"""The ledger on SQLite: one file, for one machine.
+
+A writer takes the one write lock as it begins (BEGIN IMMEDIATE), so what it reads cannot change before it writes; a second
+waits for it, up to a minute. A reader sees the record as it was when it began to read (WAL), and keeps nobody.
+"""
+
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from ledger.dialects import BATCH_ROWS, Rows
+from schemas.errors import EvidenceDamaged, TryLater
+from schemas.fields import DATE, FLAG, INSTANT
+
+
+def open_engine(url: sa.URL) -> sa.Engine:
+    """An engine whose every connection keeps foreign keys, and syncs before a commit is told."""
+    engine = sa.create_engine(url, hide_parameters=True)
+    sa.event.listen(engine, "connect", _connect)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin, not by the driver's guess
+    cursor = connection.cursor()
+    # recursive_triggers: else a row that is replaced (INSERT OR REPLACE) would be removed without the trigger that forbids it
+    for pragma in (
+        "foreign_keys = ON",
+        "recursive_triggers = ON",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "busy_timeout = 60000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    is_reading = connection.get_execution_options().get("purpose") == "read"
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+
+def words(error: Exception) -> Exception | None:
+    """`TryLater` for what is out of reach or busy, `EvidenceDamaged` for what is no database."""
+    if isinstance(error, sa.exc.OperationalError):
+        return TryLater(
+            "The ledger cannot be used now.", str(error.orig), "Mend the cause, then give the command again."
+        )
+    if type(error) is sa.exc.DatabaseError:  # SQLite's word for a file that is no database, or is damaged
+        return EvidenceDamaged("The ledger is not what was recorded.", str(error.orig), "Restore it from a backup.")
+    return None
+
+
+def is_lost(_error: Exception) -> bool:
+    """Never: a commit in the same process has ended when it returns, well or not."""
+    return False
+
+
+def refuse_wrong(_connection: sa.Connection) -> None:
+    """Any SQLite file will do: its text is UTF-8 and sorts by bytes."""
+
+
+def lock(_engine: sa.Engine, _name: str) -> None:
+    """None: the file lies on one machine, where the operating system's locks are seen by all."""
+
+
+def guards(table: str) -> list[str]:
+    """Triggers that refuse UPDATE and DELETE of any row; SQLite has no TRUNCATE."""
+    return [
+        f"CREATE TRIGGER IF NOT EXISTS {table}_no_{act.lower()} BEFORE {act} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is insert-only'); END"
+        for act in ("UPDATE", "DELETE")
+    ]
+
+
+def read(connection: sa.Connection, query: sa.Select[Any], target: pa.Schema) -> pa.Table:
+    """The rows of `query`, batch by batch of the driver's own rows.
+
+    SQLAlchemy's rows, with a conversion a value, would take as long again as the query.
+    """
+    batches = []
+    with connection.execute(query) as result:
+        cursor = result.cursor
+        while cursor is not None and (rows := cursor.fetchmany(BATCH_ROWS)):
+            columns = [
+                _arrow_column(list(values), field.type)
+                for values, field in zip(zip(*rows, strict=True), target, strict=True)
+            ]
+            batches.append(pa.record_batch(columns, schema=target))
+    return pa.Table.from_batches(batches, target)
+
+
+def _arrow_column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Values as the driver gives them (instants whole microseconds, dates text, flags 0 and 1) in their type."""
+    if kind == INSTANT:
+        return pa.array(values, pa.int64()).cast(pa.timestamp("us")).cast(INSTANT)
+    return pa.array(values).cast(kind) if kind in (DATE, FLAG) else pa.array(values, kind)
+
+
+def insert(connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
+    """Add rows; one that is there already breaks its key."""
+    return _write(connection, sa.insert(table), rows)
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
+    """Add the rows whose key is not there yet; how many, as the database counts them."""
+    return _write(connection, sqlite_insert(table).on_conflict_do_nothing(), rows)
+
+
+def _write(connection: sa.Connection, statement: sa.Insert, rows: Rows) -> int:
+    if not isinstance(rows, pa.Table):
+        return connection.execute(statement, list(rows)).rowcount if rows else 0
+    compiled = statement.compile(dialect=connection.dialect, column_keys=rows.column_names)
+    # Arrow columns go to the driver as they are: building a dict and parameters a row costs more than SQLite's insert.
+    order = compiled.positiontup or []
+    added = 0
+    for batch in pa.table([_plain(rows.column(name)) for name in order], names=order).to_batches(BATCH_ROWS):
+        values = list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        added += connection.exec_driver_sql(str(compiled), values).rowcount if values else 0
+    return added
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as SQLite keeps it: instants as whole microseconds, dates as ISO text."""
+    if column.type == INSTANT:
+        return column.cast(pa.int64())
+    return column.cast(pa.string()) if column.type == DATE else column
