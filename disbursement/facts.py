@@ -22,6 +22,7 @@ class Facts:
     accounts: pa.Table
     trainings: pa.Table
     completions: pa.Table
+    surveys: pa.Table
     blocklist: pa.Table
     history: pa.Table
     refused: pa.Table
@@ -41,6 +42,7 @@ def load(connection: Connection) -> Facts:
         accounts=current_accounts(highest_versions(connection)),
         trainings=conform(intake.current(connection, "trainings"), "trainings.v1"),
         completions=conform(learning.filter(pc.is_valid(learning.column("participant_id"))), "learning.v1"),
+        surveys=conform(intake.current(connection, "surveys"), "surveys.v1"),
         blocklist=conform(intake.current(connection, "blocklist").drop_columns(["reason", "recorded_at"]), "listed.v1"),
         history=conform(queries.history(connection), "history.v1"),
         refused=conform(queries.refused_accounts(connection, refusing), "refused_accounts.v1"),

@@ -19,7 +19,7 @@ from banks.profiles import Profile, profiles
 from banks.schema_check import validate
 from disbursement import facts, intake
 from disbursement.batch import Batch, File, Target, form_batches
-from disbursement.instruction import draft, leave_out
+from disbursement.instruction import ENTITLEMENT, draft, leave_out
 from disbursement.release import batch_digest
 from ledger import chain, landing, queries, store
 from ledger.gate import Gate
@@ -91,7 +91,7 @@ def make(
         house.say(f"{batch.batch}: {batch.transaction_count:,} instructions in {len(mine)} files")
         house.progress("instructions written", sum(row["transaction_count"] for row in rows), instructions.num_rows)
     made = pa.concat_tables([batch.instructions for batch in batches] or [empty("instructions.v1")])
-    left_out = pa.concat_tables([drafted.aside, refused]).sort_by("participant_id")
+    left_out = pa.concat_tables([drafted.aside, refused]).sort_by([(key, "ascending") for key in ENTITLEMENT])
     return Made(made, rows, files, left_out, str(run["run_id"]))
 
 
@@ -102,7 +102,7 @@ def _clear_orders(
     if not instructions.num_rows:
         return instructions, empty("orders.v1"), empty("left_out.v1")
     people = instructions.column("participant_id").to_pylist()
-    accounts, names = _unsealed(house, connection, people, standing)
+    accounts, names = _unsealed(house, connection, sorted(set(people)), standing)
     table = pa.table(
         {
             "end_to_end_id": instructions.column("end_to_end_id"),

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from banks.profiles import profiles
 from disbursement import facts, orders, submission
 from disbursement import intake as taking
-from disbursement.entitlement import decide
+from disbursement.entitlement import decide, decision_counts
 from disbursement.policy import load_policy, policies, policy_file
 from disbursement.release import PURPOSE, RELEASABLE, check_release
 from disbursement.sources.drop import Drop
@@ -59,7 +59,7 @@ def _take(house: House, drop: Drop) -> dict[str, Any]:
 def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[str, Any]:
     """Decide every participant for a period; the decisions go to the archive, their hash to the ledger.
 
-    Whoever has an instruction for a new tranche in the period keeps that decision. A batch that was not sent by the
+    Whoever has an instruction for a new payment of a benefit in the period keeps that decision. A batch that was not sent by the
     last payment date of one of its instructions is withdrawn first.
     """
     cut_off = facts.cut_off(period, as_of, house.at)
@@ -78,6 +78,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
             accounts=known.accounts,
             trainings=known.trainings,
             completions=known.completions,
+            surveys=known.surveys,
             blocklist=known.blocklist,
             history=known.history,
             refused=known.refused,
@@ -91,7 +92,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
         gate.check("decisions.v1", decisions)
         gate.stop_if_failed()
         gate.check("cycle_changes.v1", _changes(house, period, decisions))
-        counts = dict(sorted(Counter(decisions.column("decision").to_pylist()).items()))
+        counts = decision_counts(decisions)
         due_idr = (
             pc.sum(decisions.filter(pc.equal(decisions.column("decision"), "due")).column("amount_idr")).as_py() or 0
         )
@@ -100,8 +101,9 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
             "period": period,
             "run_id": run,
             "cut_off": cut_off.isoformat(),
-            "participants": decisions.num_rows,
-            "decisions": counts,
+            "participants": known.people.num_rows,
+            "decisions": dict(sorted(Counter(decisions.column("decision").to_pylist()).items())),
+            "benefits": counts,
             "due_idr": due_idr,
             "withdrawn_batches": withdrawn,
             "warnings": gate.warnings(),
@@ -109,7 +111,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
 
 
 def _is_instructed(decisions: pa.Table, history: pa.Table, period: str) -> pa.Array:
-    """Whether a decision's tranche has been instructed in this very period."""
+    """Whether what a decision is about has been instructed in this very period."""
     mine = history.filter(pc.equal(history.column("period"), period))
     done = {(row["participant_id"], row["benefit"], row["sequence"]) for row in mine.to_pylist()}
     keys = zip(*(decisions.column(name).to_pylist() for name in ("participant_id", "benefit", "sequence")), strict=True)
@@ -117,17 +119,19 @@ def _is_instructed(decisions: pa.Table, history: pa.Table, period: str) -> pa.Ar
 
 
 def _changes(house: House, period: str, decisions: pa.Table) -> pa.Table:
-    """This cycle against the one before, in whole percent, one row; empty when there is none. For checks that warn."""
+    """This cycle against the one before, in whole percent, one row for each benefit that both decided. For checks that
+    warn.
+    """
     with house.store.reading() as connection:
         previous = queries.period_before(connection, period)
         before = queries.decisions_in_force(connection, house.archive, previous) if previous else empty("decisions.v1")
-    if not before.num_rows or not decisions.num_rows:
-        return pa.table(
-            {"due_change_percent": pa.array([], pa.int64()), "held_share_percent": pa.array([], pa.int64())}
-        )
-    now, then = (Counter(each.column("decision").to_pylist()) for each in (decisions, before))
-    change = (now["due"] - then["due"]) * 100 // max(then["due"], 1)
-    return pa.table({"due_change_percent": [change], "held_share_percent": [now["held"] * 100 // decisions.num_rows]})
+    now, then = decision_counts(decisions), decision_counts(before)
+    due, held = [], []
+    for benefit in sorted(now.keys() & then.keys()):
+        due_before = then[benefit].get("due", 0)
+        due.append((now[benefit].get("due", 0) - due_before) * 100 // max(due_before, 1))
+        held.append(now[benefit].get("held", 0) * 100 // sum(now[benefit].values()))
+    return pa.table({"due_change_percent": pa.array(due, pa.int64()), "held_share_percent": pa.array(held, pa.int64())})
 
 
 def _save_run(
@@ -135,7 +139,7 @@ def _save_run(
     period: str,
     cut_off: datetime,
     decisions: pa.Table,
-    counts: dict[str, int],
+    counts: dict[str, dict[str, int]],
     attempted: tuple[int, int],
 ) -> str:
     """Record the decisions, unless what they rest on has moved: then one that was instructed could be decided otherwise."""

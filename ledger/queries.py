@@ -89,7 +89,7 @@ def _with_ends() -> tuple[sa.FromClause, Any, Any]:
 
 
 def history(connection: sa.Connection) -> pa.Table:
-    """history.v1: every tranche that has been instructed, that is, has an attempt which was not withdrawn."""
+    """history.v1: every tranche and survey that has been instructed, that is, has an attempt which was not withdrawn."""
     source, i, e = _with_ends()
     query = (
         sa.select(
@@ -103,13 +103,38 @@ def history(connection: sa.Connection) -> pa.Table:
         .where(sa.or_(e.end.is_(None), e.end != WITHDRAWN))
         .group_by(i.participant_id, i.benefit, i.sequence)
     )
-    return store.read(
-        connection,
-        query,
-        pa.schema(
-            [("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("period", TEXT), ("due_on", DATE)]
-        ),
+    schema = pa.schema(
+        [("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("period", TEXT), ("due_on", DATE)]
     )
+    keys = ["participant_id", "benefit", "sequence"]
+    return store.read(connection, query, schema).join(_credits(connection), keys, join_type="left outer")
+
+
+def _credits(connection: sa.Connection) -> pa.Table:
+    """When what stands as credited was credited: participant_id, benefit, sequence, credited_at.
+
+    The day is the bank's: when it wrote the report that proves the credit. It is never later than the moment at which
+    that report was recorded here, which also stands where a report bears no time.
+    """
+    own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
+    i, r = store.instructions.c, store.inbound_files.c
+    recorded_at = sa.case((own.state.is_not(None), own.at), else_=filed.at)
+    evidence = sa.case((own.state.is_not(None), own.evidence), else_=filed.evidence)
+    query = (
+        sa.select(
+            i.participant_id,
+            i.benefit,
+            i.sequence,
+            sa.case((r.stated_at < recorded_at, r.stated_at), else_=recorded_at).label("credited_at"),
+        )
+        .select_from(store.instructions)
+        .outerjoin(own.state.table, i.end_to_end_id == own.end_to_end_id)
+        .outerjoin(filed.state.table, i.file_name == filed.file_name)
+        .outerjoin(store.inbound_files, sa.and_(r.sha256 == evidence, r.bank == i.channel))
+        .where(sa.func.coalesce(own.state, filed.state) == "credited")
+    )
+    schema = pa.schema([("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("credited_at", INSTANT)])
+    return store.read(connection, query, schema)
 
 
 def refused_accounts(connection: sa.Connection, codes: Sequence[tuple[str, str]]) -> pa.Table:

@@ -186,9 +186,10 @@ journal = _from_definition(
 )
 
 # --- what came back ---------------------------------------------------------------------------------------------------
+# `stated_at`: when the bank says that it wrote a status report; null for other files and where a report does not say.
 inbound_files = _define(
     "inbound_files",
-    "seq sha256 bank file_name byte_count kind state reason? archive_key? row_count at",
+    "seq sha256 bank file_name byte_count kind state reason? archive_key? row_count at stated_at?",
     "seq",
     sa.UniqueConstraint("sha256", "bank"),
 )

@@ -51,6 +51,7 @@ def save_received(house: House, connection: Connection, received: Received) -> b
         "archive_key": " ".join(parsed),
         "row_count": received.row_count,
         "at": to_micros(house.at),
+        "stated_at": to_micros(received.stated_at) if received.stated_at else None,
     }
     if not store.insert_new(connection, store.inbound_files, [row]):
         return False

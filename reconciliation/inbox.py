@@ -7,6 +7,7 @@ next. Nothing is told from a file's name, and nothing of a file's content is log
 import logging
 from collections.abc import Container
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 import pyarrow as pa
@@ -34,7 +35,7 @@ class Keeper(Protocol):
 class Received:
     """One file as it was received. `reason` says why it is quarantined; `findings` what in it was not taken as it stands.
 
-    `responses` is responses.v1, `statements` and `entries` their v1; all without rows unless the file was taken.
+    `stated_at` is when the bank says that it wrote a status report. `responses` is responses.v1, `statements` and `entries` their v1; all without rows unless the file was taken.
     """
 
     bank: str
@@ -45,6 +46,7 @@ class Received:
     state: str
     reason: str | None = None
     findings: tuple[str, ...] = ()
+    stated_at: datetime | None = None
     responses: pa.Table = field(default_factory=lambda: empty("responses.v1"))
     statements: pa.Table = field(default_factory=lambda: empty("statements.v1"))
     entries: pa.Table = field(default_factory=lambda: empty("entries.v1"))
@@ -81,7 +83,15 @@ def _read(data: bytes, bank: str, name: str, key: str, kind: str) -> Received:
         if kind != STATEMENT:  # what shows no kind is read as a status report, to say why it is none
             report = pain002.read(data)
             return Received(
-                bank, name, key, len(data), kind, TAKEN, findings=report.findings, responses=report.responses
+                bank,
+                name,
+                key,
+                len(data),
+                kind,
+                TAKEN,
+                findings=report.findings,
+                stated_at=report.created_at,
+                responses=report.responses,
             )
         read = camt053.read(data)
         return Received(

@@ -207,6 +207,8 @@ FIELDS: dict[str, Field] = {
             "taken_at": "when the drop was taken",
             "cut_off": "the last instant that counts",
             "at": "when it happened",
+            "stated_at": "when a bank says that it wrote a message",
+            "credited_at": "when the recipient had it: when the bank wrote so, and no later than we knew; null while it is not credited",
             "listed_at": "the time that a remote listing gives for a file",
             "created_at": "the creation time that the file bears: the cut-off of its run",
             "expires_at": "until when a consent holds",

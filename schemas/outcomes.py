@@ -32,8 +32,8 @@ TO_DO: Final[dict[str, tuple[str, str]]] = {
     ),
     "contact_centre": ("Hubungi pusat layanan program.", "Contact the programme's contact centre."),
     "check_conditions": (
-        "Syarat pembayaran tidak lagi terpenuhi: periksa pelatihan, sertifikat, ulasan dan rating.",
-        "The conditions of payment are no longer met: check training, certificate, review and rating.",
+        "Syarat pembayaran tidak lagi terpenuhi: periksa pelatihan, sertifikat, ulasan, rating dan survei.",
+        "The conditions of payment are no longer met: check training, certificate, review, rating and survey.",
     ),
     "link_account": ("Tautkan rekening bank atau dompet elektronik.", "Link a bank account or an e-wallet."),
     "relink_account": (
@@ -63,7 +63,7 @@ class Telling(NamedTuple):
 
 LAPSED: Final = Telling(FAILED, "lapsed")
 UNMET: Final = Telling(HELD, "check_conditions", is_quiet=True)
-"""Of whom the conditions of training are not met: no news, unless a payment was announced to them before."""
+"""Of whom the conditions of training, or of a survey, are not met: no news, unless a payment was announced to them before."""
 
 OF_STATE: Final[dict[str, Telling | None]] = {
     **dict.fromkeys(
@@ -102,7 +102,7 @@ OF_CODE: Final[dict[tuple[str, str], Telling]] = {
 """Codes that tell a person more than their remedy does: a wallet that is not upgraded, one that is full or at its limit."""
 
 OF_REASON: Final[dict[str, Telling]] = {
-    # training: nothing is promised yet
+    # training and surveys: nothing is promised yet
     **dict.fromkeys(
         (
             "no_completion",
@@ -114,6 +114,8 @@ OF_REASON: Final[dict[str, Telling]] = {
             "training_unknown",
             "over_balance",
             "policy_unknown",
+            "survey_not_completed",
+            "first_tranche_not_credited",
         ),
         UNMET,
     ),

@@ -96,7 +96,7 @@ TABLES: dict[str, Table] = {
             _table("listed.v1", "nik_mac source listed_on? delisted_on?", "nik_mac source"),
             _table(
                 "history.v1",
-                "participant_id benefit sequence period due_on",
+                "participant_id benefit sequence period due_on credited_at?",
                 "participant_id benefit sequence",
             ),
             _table("refused_accounts.v1", "participant_id account_version", "participant_id account_version"),

@@ -135,12 +135,13 @@ def entitle(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Decide every participant. Example: salur entitle --period 2020-07"""
+    """Decide each benefit of every participant. Example: salur entitle --period 2020-07"""
     from disbursement import steps
 
     result = steps.entitle(terminal.open_house(), parse_period(period), None if as_of is None else parse_instant(as_of))
-    counts = ", ".join(f"{count:,} {name}" for name, count in result["decisions"].items())
-    answer(result, json, [f"{period}, cut-off {result['cut_off']}: {counts}.", f"Due: {rupiah(result['due_idr'])}"])
+    lines = [f"{period}, cut-off {result['cut_off']}: {result['participants']:,} participants."]
+    lines += [f"{benefit.capitalize()}: {counted(counts)}." for benefit, counts in result["benefits"].items()]
+    answer(result, json, [*lines, f"Due: {rupiah(result['due_idr'])}"])
 
 
 @app.command()
@@ -460,7 +461,8 @@ def status(period: MaybePeriod = None, json: Json = False) -> None:
     from treasury import exports
 
     result = exports.status(terminal.open_house(), maybe_period(period))
-    lines = [f"Decisions: {counted(result['decisions'])}.", f"Batches: {counted(result['batches'])}."]
+    lines = [f"Decisions, {benefit}: {counted(counts)}." for benefit, counts in result["benefits"].items()]
+    lines.append(f"Batches: {counted(result['batches'])}.")
     lines += [
         f"Instructions {state}: {row['count']:,}, {rupiah(row['amount_idr'])}"
         for state, row in result["instructions"].items()

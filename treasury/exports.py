@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from banks.calendars import next_banking_day
 from banks.profiles import profiles
+from disbursement.entitlement import decision_counts
 from ledger import chain, journal, landing, queries, store
 from ledger.house import House
 from ledger.instants import jakarta_date
@@ -164,6 +165,7 @@ def _decided(house: House, connection: store.Connection, participant: str) -> li
 
 _ORDER = (
     "end_to_end_id",
+    "benefit",
     "sequence",
     "attempt",
     "amount_idr",
@@ -200,6 +202,7 @@ def status(house: House, period: str | None) -> dict[str, Any]:
     return {
         "period": period,
         "decisions": dict(sorted(Counter(decisions.column("decision").to_pylist()).items())),
+        "benefits": decision_counts(decisions),
         "instructions": _by_state(instructed),
         "batches": dict(sorted(Counter(row["state"] for row in listed).items())),
         "open_breaks": dict(

@@ -4,7 +4,7 @@ A text that is there and means nothing to us is null in the column and a finding
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,17 @@ def rupiah(texts: pa.Array, currencies: pa.Array | None, findings: Findings, wha
         is_idr = pc.fill_null(pc.equal(currencies, "IDR"), False)
         amounts = pc.if_else(is_idr, amounts, pa.scalar(None, pa.int64()))
     return findings.compare(texts, amounts, f"{what} is no whole amount in rupiah")
+
+
+def moment(texts: pa.Array, findings: Findings, what: str) -> datetime | None:
+    """The first instant of some texts, in UTC, else None. A time without an offset is the bank's own: Jakarta's."""
+    for text in texts.drop_null().to_pylist()[:1]:
+        try:
+            read = datetime.fromisoformat(text)
+            return (read if read.tzinfo else read.replace(tzinfo=JAKARTA)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            findings.add(1, f"{what} is no instant")
+    return None
 
 
 def whole(texts: pa.Array, findings: Findings, what: str) -> pa.Array:

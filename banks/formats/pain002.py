@@ -4,6 +4,7 @@ Every level that the report states is a row with what it says itself: which of t
 speak of is decided where they are compared, not where they are read.
 """
 
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks.formats import UnreadableFile
-from banks.formats.columns import Findings, array, place_of, reasons, references, rows_where, rupiah, whole
+from banks.formats.columns import Findings, array, moment, place_of, reasons, references, rows_where, rupiah, whole
 from banks.formats.reader import Layout, Message, parse
 from schemas.tables import conform
 
@@ -21,10 +22,12 @@ BATCH_FIELDS = ("payment_information_id", "batch_status", "transaction_count", "
 
 
 class StatusReport(NamedTuple):
-    """What a status report says (`responses.v1`, document order), and what in it could not be taken as it stands."""
+    """What a status report says (`responses.v1`, document order), what in it could not be taken as it stands, and when the
+    bank says that it wrote it (None: it does not say)."""
 
     responses: pa.Table
     findings: tuple[str, ...]
+    created_at: datetime | None
 
 
 def read(data: bytes) -> StatusReport:
@@ -46,7 +49,8 @@ def read(data: bytes) -> StatusReport:
     rows = rows.drop_columns(["part", "row", "message_id"]).append_column(
         "message_id", pa.repeat(message_id, rows.num_rows)
     )
-    return StatusReport(conform(rows, "responses.v1"), tuple(findings.sentences))
+    created_at = moment(array(message.tables["message"]["created_at"]), findings, "a message's creation time")
+    return StatusReport(conform(rows, "responses.v1"), tuple(findings.sentences), created_at)
 
 
 def _file_row(message: Message, findings: Findings) -> pa.Table:

@@ -13,12 +13,16 @@ from datetime import date
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 _SUFFIX = ".toml"
 
 PurchaseWindow = Literal["calendar_year", "days"]
 Sequences = Literal["first", "every"]
+Schedule = Literal["monthly", "completed_and_credited"]
+"""When a benefit's payments fall due. `monthly`: the first with the training, the others a month after one another.
+`completed_and_credited`: each when its survey is completed and tranche 1 of the incentive is credited.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Benefit:
     tranches: int
     amount_idr: int
     amount_source: str
-    schedule: str
+    schedule: Schedule
     schedule_source: str
     conditions: tuple[Condition, ...]
     last_payments: tuple[LastPayment, ...]
@@ -175,6 +179,8 @@ def _files() -> list[Traversable]:
 
 
 def _benefit(name: str, data: dict[str, Any]) -> Benefit:
+    if data["schedule"] not in get_args(Schedule):
+        raise KeyError(f"schedule {data['schedule']}")
     return Benefit(
         name=name,
         tranches=data["tranches"],
@@ -188,6 +194,6 @@ def _benefit(name: str, data: dict[str, Any]) -> Benefit:
 
 
 def _condition(data: dict[str, Any]) -> Condition:
-    if data["sequences"] not in ("first", "every"):
+    if data["sequences"] not in get_args(Sequences):
         raise KeyError(f"sequences {data['sequences']}")
     return Condition(data["name"], data["sequences"], tuple(data["reasons"]), data["source"])

@@ -86,9 +86,12 @@ def counted(name: str, rows: pa.Table) -> pa.Table:
 
 
 def with_people(instructed: pa.Table, decisions: pa.Table) -> pa.Table:
-    """Instructions with wave, province and occupation of their participant, from the period's decisions."""
-    people = decisions.select(["participant_id", *_ABOUT]).group_by(["participant_id", *_ABOUT]).aggregate([])
-    joined = instructed.join(people, "participant_id", join_type="left outer")
+    """Instructions with wave, province and occupation of their participant, from the period's decision of that benefit.
+
+    A decision that is kept says what was known when it was taken, so a person's two decisions may differ in this.
+    """
+    people = decisions.select(["participant_id", "benefit", *_ABOUT])
+    joined = instructed.join(people, ["participant_id", "benefit"], join_type="left outer")
     return joined.append_column("is_reissue", pc.greater(joined["attempt"], 1)).sort_by("end_to_end_id")
 
 

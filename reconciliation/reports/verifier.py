@@ -1,4 +1,4 @@
-"""One plain reading of the rules: which row stands for a key, and which tranche is due.
+"""One plain reading of the rules: which row stands for a key, and which tranche or survey is due.
 
 This is the second, independent copy of what `disbursement` decides, written to be read beside the published contract,
 one person and one row at a time, with Python's standard library alone. It imports nothing else of this project, so that
@@ -27,6 +27,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "trainings": ("training_id",),
     "completions": ("completion_id",),
     "blocklist": ("nik", "source"),
+    "surveys": ("participant_id", "number"),
 }
 
 _BLANKS = " \t\n\v\f\r\u00a0\ufeff"  # what identifiers are trimmed of: white space, and a byte order mark
@@ -132,22 +133,23 @@ def _kk(row: Row) -> str:
     return text if len(text) == 16 and text.isascii() and text.isdigit() else ""
 
 
-# --- which tranche is due ---------------------------------------------------------------------------------------------
+# --- what is due ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What one run of `decide` holds fixed: the rules, the cut-off, and what is known of everybody."""
+    """What one run of `decide` holds fixed: the cut-off, and what is known of everybody."""
 
-    policy: Mapping[str, Any]
     period: str
     cut_off: datetime
     channels: Collection[str]
     refused: Collection[tuple[str, int]]
     provinces: Collection[str]
-    instructed: Mapping[str, list[Row]]  # participant → the incentive's tranches, by sequence
+    instructed: Mapping[tuple[str, str], list[Row]]  # (participant, benefit) → what was instructed, by sequence
     accounts: Mapping[str, Row]  # participant → the version with the highest number
     completions: Mapping[str, list[Row]]
+    surveys: Mapping[tuple[str, int], datetime | None]  # (participant, number) → when it was completed
+    credited: Mapping[str, datetime]  # participant → when tranche 1 of the incentive was credited
     prices: Mapping[str, int]  # training → price, 0 where not known
     first_cards: Mapping[str, str]  # NIK → the participant whose card came first
     listed: Collection[str]  # NIKs on the blocklist
@@ -158,16 +160,6 @@ class _Run:
         """The cut-off's date in Jakarta."""
         return jakarta_date(self.cut_off)
 
-    @property
-    def incentive(self) -> Mapping[str, Any]:
-        benefit: Mapping[str, Any] = self.policy["benefits"]["incentive"]
-        return benefit
-
-    def asked(self, sequence: int) -> set[str]:
-        """The reasons that can stand against this sequence."""
-        conditions = self.incentive["conditions"]
-        return {r for c in conditions if c["sequences"] == "every" or sequence == 1 for r in c["reasons"]}
-
     def happened(self, instant: datetime | None) -> bool:
         """Whether good news is known to have happened by the cut-off."""
         return instant is not None and instant <= self.cut_off
@@ -177,10 +169,15 @@ class _Run:
         day: date | None = person.get("accepted_on")
         return day if day is not None and day <= self.today else None
 
+    def new_in_period(self, who: str, benefit: str) -> Row | None:
+        """What was newly instructed of a benefit in this very period, if anything."""
+        new = [each for each in self.instructed.get((who, benefit), []) if each["period"] == self.period]
+        return new[-1] if new else None
+
 
 def decide(  # noqa: PLR0913 - everything a decision rests on is an argument
     tables: Tables,
-    policy: Mapping[str, Any],
+    policies: Sequence[Mapping[str, Any]],
     cut_off: datetime,
     history: Sequence[Row],
     channels: Collection[str],
@@ -190,13 +187,14 @@ def decide(  # noqa: PLR0913 - everything a decision rests on is an argument
     refused: Collection[tuple[str, int]] = (),
     balance_idr: int | None = None,
 ) -> list[dict[str, Any]]:
-    """One decision a participant about the incentive's next tranche, sorted by participant_id.
+    """One decision a participant and benefit about its next payment, sorted by participant_id and benefit.
 
-    tables: participants, accounts, trainings, completions, blocklist, as in a source drop; any may be absent, and of
-    several rows with one key the one that stands counts. policy: a policy's file as parsed TOML. history: instructions
-    with participant_id, benefit, sequence, attempt, period, due_on and ended (None, or how the attempt ended without
-    paying). channels: those with a bank profile. provinces: two-digit codes. refused: (participant_id, version) of
-    accounts that a bank has refused. balance_idr: what is left for new tranches; None leaves funds unchecked.
+    tables: participants, accounts, trainings, completions, blocklist, surveys, as in a source drop; any may be absent,
+    and of several rows with one key the one that stands counts. policies: their files as parsed TOML; a wave is covered
+    by one or none. history: instructions with participant_id, benefit, sequence, attempt, period, policy, amount_idr,
+    due_on, ended (None, or how the attempt ended without paying) and credited_at (None while it is not credited).
+    channels: those with a bank profile. provinces: two-digit codes. refused: (participant_id, version) of accounts that a
+    bank has refused. balance_idr: what is left for new payments; None leaves funds unchecked.
     Rows out: participant_id, benefit, sequence, period, decision, reasons (sorted), amount_idr, due_on, policy.
     """
     known = {name: standing(tables.get(name, ()), key)[0] for name, key in KEYS.items()}
@@ -206,7 +204,6 @@ def decide(  # noqa: PLR0913 - everything a decision rests on is an argument
     for completion in known["completions"]:
         completions[completion.get("participant_id") or ""].append(completion)
     run = _Run(
-        policy=policy,
         period=period,
         cut_off=cut_off,
         channels=channels,
@@ -215,45 +212,66 @@ def decide(  # noqa: PLR0913 - everything a decision rests on is an argument
         instructed=instructed,
         accounts={row["participant_id"]: row for row in known["accounts"]},  # by version: the highest comes last
         completions=completions,
+        surveys={(row["participant_id"], row["number"]): row.get("completed_at") for row in known["surveys"]},
+        credited=_credited(history),
         prices={row["training_id"]: row.get("price_idr") or 0 for row in known["trainings"]},
         first_cards={
             _nik(person): person["participant_id"] for person in sorted(people, key=_card_order, reverse=True)
         },
         listed=_listed(known["blocklist"], jakarta_date(cut_off)),
-        family_ranks=_family_ranks(people, instructed),
+        family_ranks=_family_ranks(people, {who for who, benefit in instructed if benefit == "incentive"}),
     )
-    decisions = [_decide_one(person, run) for person in people]
+    benefits = sorted({benefit for policy in policies for benefit in policy["benefits"]})
+    decisions = [row for person in people for row in _decide_person(person, run, policies, benefits)]
     if balance_idr is not None:
         _share_out(decisions, people, run, balance_idr)
     return decisions
 
 
-def _decide_one(person: Row, run: _Run) -> dict[str, Any]:
-    tranches = run.instructed.get(person["participant_id"], [])
-    new_in_period = [tranche for tranche in tranches if tranche["period"] == run.period]
-    if new_in_period:  # an instruction is out or on its way: the decision that it rests on is kept
-        kept = new_in_period[-1]
-        return _decision(person, run, kept["sequence"], "due", set(), kept["due_on"])
-    waves = run.policy["waves"]
+def _decide_person(
+    person: Row, run: _Run, policies: Sequence[Mapping[str, Any]], benefits: Sequence[str]
+) -> Iterable[dict[str, Any]]:
+    policy = _policy_of(person, policies)
+    for benefit in benefits:
+        new = run.new_in_period(person["participant_id"], benefit)
+        if new is not None:  # an instruction is out or on its way: the decision that it rests on is kept
+            yield _decision(person, run, benefit, new, "due", set(), new["due_on"])
+        elif policy is None:
+            unknown = {"sequence": 1, "policy": None, "amount_idr": 0}
+            yield _decision(person, run, benefit, unknown, "not_due", {"policy_unknown"}, None)
+        elif benefit in policy["benefits"]:
+            yield _decide_one(person, run, policy, benefit)
+
+
+def _policy_of(person: Row, policies: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The policy that covers the person's wave; none for a wave that is not known or that none covers."""
     wave = person.get("wave")
-    if wave is None or wave < waves["first"] or wave > waves.get("last", wave):
-        unknown = _decision(person, run, 1, "not_due", {"policy_unknown"}, None)
-        return unknown | {"amount_idr": 0, "policy": None}
+    for policy in policies:
+        if wave is not None and policy["waves"]["first"] <= wave <= policy["waves"].get("last", wave):
+            return policy
+    return None
 
-    done = {tranche["sequence"] for tranche in tranches}
+
+def _decide_one(person: Row, run: _Run, policy: Mapping[str, Any], benefit: str) -> dict[str, Any]:
+    rules = policy["benefits"][benefit]
+    done = {each["sequence"] for each in run.instructed.get((person["participant_id"], benefit), [])}
     sequence = next(number for number in itertools.count(1) if number not in done)  # a withdrawn one comes again
-    asked = run.asked(sequence)
-    obstacles = asked & (_against_person(person, run) | _against_account(person, run))
-    if sequence > run.incentive["tranches"]:
-        return _decision(person, run, sequence, "complete", obstacles, None)
+    about = {"sequence": sequence, "policy": policy["name"], "amount_idr": rules["amount_idr"]}
+    asked = {r for c in rules["conditions"] if c["sequences"] == "every" or sequence == 1 for r in c["reasons"]}
+    obstacles = asked & (_against_person(person, run, policy) | _against_account(person, run))
+    if sequence > rules["tranches"]:
+        return _decision(person, run, benefit, about, "complete", obstacles, None)
 
-    lacking, learned_on = _training(person, run)
-    not_due = asked & lacking
-    due_on = _due_on(person, run, sequence, tranches, learned_on)
+    lacking, due_on = (
+        _survey(person, run, sequence)
+        if rules["schedule"] == "completed_and_credited"
+        else _tranche(person, run, policy, benefit, sequence)
+    )
+    not_due = lacking & (asked | {"not_yet_due"})
     if run.accepted_on(person) is None or (due_on is not None and due_on > run.today):
         not_due.add("not_yet_due")
 
-    last_payment = _last_payment_date(run.incentive, wave)
+    last_payment = _last_payment_date(rules, person["wave"])
     if last_payment is not None and run.today > last_payment:
         decision = "lapsed"
     elif not_due:
@@ -262,34 +280,40 @@ def _decide_one(person: Row, run: _Run) -> dict[str, Any]:
         decision = "held"
     else:
         decision = "due"
-    return _decision(person, run, sequence, decision, not_due | obstacles, due_on)
+    return _decision(person, run, benefit, about, decision, not_due | obstacles, due_on)
 
 
 def _decision(
-    person: Row, run: _Run, sequence: int, decision: str, reasons: set[str], due_on: date | None
+    person: Row, run: _Run, benefit: str, about: Row, decision: str, reasons: set[str], due_on: date | None
 ) -> dict[str, Any]:
+    """A row; `about` is the payment that it is about: its sequence, policy and amount."""
     return {
         "participant_id": person["participant_id"],
-        "benefit": "incentive",
-        "sequence": sequence,
+        "benefit": benefit,
+        "sequence": about["sequence"],
         "period": run.period,
         "decision": decision,
         "reasons": tuple(sorted(reasons)),
-        "amount_idr": run.incentive["amount_idr"],
+        "amount_idr": about["amount_idr"],
         "due_on": due_on,
-        "policy": run.policy["name"],
+        "policy": about["policy"],
     }
 
 
 def _share_out(decisions: list[dict[str, Any]], people: Sequence[Row], run: _Run, balance_idr: int) -> None:
-    """Holds, as `funds_short`, whoever a balance does not reach, in the order due_on, accepted_on, participant_id.
+    """Holds, as `funds_short`, what a balance does not reach, in the order due_on, accepted_on, participant_id, benefit.
 
     A kept decision has its money already: it draws nothing here.
     """
     accepted = {person["participant_id"]: person.get("accepted_on") for person in people}
-    kept = {who for who, tranches in run.instructed.items() if any(each["period"] == run.period for each in tranches)}
-    waiting = [row for row in decisions if row["decision"] == "due" and row["participant_id"] not in kept]
-    waiting.sort(key=lambda row: (row["due_on"], accepted[row["participant_id"]], row["participant_id"]))
+    waiting = [
+        row
+        for row in decisions
+        if row["decision"] == "due" and run.new_in_period(row["participant_id"], row["benefit"]) is None
+    ]
+    waiting.sort(
+        key=lambda row: (row["due_on"], accepted[row["participant_id"]], row["participant_id"], row["benefit"])
+    )
     left = balance_idr
     for row in waiting:
         left -= row["amount_idr"]
@@ -300,16 +324,16 @@ def _share_out(decisions: list[dict[str, Any]], people: Sequence[Row], run: _Run
 # --- rule 1: the training condition -----------------------------------------------------------------------------------
 
 
-def _training(person: Row, run: _Run) -> tuple[set[str], date | None]:
+def _training(person: Row, run: _Run, policy: Mapping[str, Any]) -> tuple[set[str], date | None]:
     """What the training condition lacks, and the date on which the earliest qualifying completion was complete."""
     rows = run.completions.get(person["participant_id"], [])
     live = [row for row in rows if row.get("revoked_at") is None]
     bought = [row for row in live if run.happened(row.get("purchased_at"))]
-    over_balance = sum(_price(row, run) for row in bought) > run.policy["training"]["balance_idr"]
+    over_balance = sum(_price(row, run) for row in bought) > policy["training"]["balance_idr"]
     completed = [row for row in rows if run.happened(row.get("completed_at"))]
     candidates = [row for row in completed if row.get("revoked_at") is None]
     accepted_on = person.get("accepted_on")  # the year of acceptance is the date's own, even after the cut-off
-    lacks = [_lacks(row, accepted_on, bought, run) for row in candidates]
+    lacks = [_lacks(row, accepted_on, bought, run, policy["training"]) for row in candidates]
     learned = [_learned_at(row) for row, lacking in zip(candidates, lacks, strict=True) if not lacking]
     if learned and not over_balance:
         return set(), jakarta_date(min(learned))
@@ -333,7 +357,9 @@ def _learned_at(completion: Row) -> datetime:
     return learned_at
 
 
-def _lacks(completion: Row, accepted_on: date | None, bought: Sequence[Row], run: _Run) -> set[str]:
+def _lacks(
+    completion: Row, accepted_on: date | None, bought: Sequence[Row], run: _Run, rules: Mapping[str, Any]
+) -> set[str]:
     lacking = set()
     if is_empty(completion.get("certificate_number")):
         lacking.add("no_certificate")
@@ -343,7 +369,7 @@ def _lacks(completion: Row, accepted_on: date | None, bought: Sequence[Row], run
         lacking.add("no_review")
     if (completion.get("training_id") or "") not in run.prices:
         lacking.add("training_unknown")
-    if not _bought_in_time(completion, accepted_on, bought, run.policy["training"]):
+    if not _bought_in_time(completion, accepted_on, bought, rules):
         lacking.add("purchase_late")
     return lacking
 
@@ -364,7 +390,7 @@ def _bought_in_time(completion: Row, accepted_on: date | None, bought: Sequence[
 # --- rules 2 and 3: the person and the account ------------------------------------------------------------------------
 
 
-def _against_person(person: Row, run: _Run) -> set[str]:
+def _against_person(person: Row, run: _Run, policy: Mapping[str, Any]) -> set[str]:
     who, nik = person["participant_id"], _nik(person)
     reasons = set()
     if person.get("status") == "revoked":
@@ -375,7 +401,7 @@ def _against_person(person: Row, run: _Run) -> set[str]:
         reasons.add("duplicate_nik")
     if nik and nik in run.listed:
         reasons.add("blocklisted")
-    if run.family_ranks.get(who, 0) > run.policy["kk"]["people_max"]:
+    if run.family_ranks.get(who, 0) > policy["kk"]["people_max"]:
         reasons.add("kk_limit")
     return reasons
 
@@ -403,7 +429,7 @@ def _card_order(person: Row) -> tuple[date, str]:
     return person.get("accepted_on") or date.max, person["participant_id"]
 
 
-def _family_ranks(people: Sequence[Row], instructed: Mapping[str, Any]) -> dict[str, int]:
+def _family_ranks(people: Sequence[Row], instructed: Collection[str]) -> dict[str, int]:
     """Each participant's place on the family card: those already instructed first, then by the order of cards.
 
     One NIK takes one place, whoever is revoked keeps theirs, and a person without a NIK takes one of their own.
@@ -439,14 +465,32 @@ def months_later(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def _due_on(person: Row, run: _Run, sequence: int, tranches: Sequence[Row], learned_on: date | None) -> date | None:
-    """The date from which the tranche may be paid, or None while something it depends on is missing."""
-    if sequence == 1:
-        verified_at = run.accounts.get(person["participant_id"], {}).get("verified_at")
-        verified_on = jakarta_date(verified_at) if verified_at is not None and run.happened(verified_at) else None
-        dates = [each for each in (run.accepted_on(person), learned_on, verified_on) if each is not None]
-        return max(dates) if len(dates) == 3 else None
-    return months_later(tranches[0]["due_on"], sequence - 1)  # fixed once tranche 1 is instructed
+def _tranche(
+    person: Row, run: _Run, policy: Mapping[str, Any], benefit: str, sequence: int
+) -> tuple[set[str], date | None]:
+    """What the incentive's tranche waits for, and the date from which it may be paid: None while a part of it is missing."""
+    lacking, learned_on = _training(person, run, policy)
+    if sequence > 1:  # fixed once tranche 1 is instructed
+        first = run.instructed[person["participant_id"], benefit][0]
+        return lacking, months_later(first["due_on"], sequence - 1)
+    verified_at = run.accounts.get(person["participant_id"], {}).get("verified_at")
+    verified_on = jakarta_date(verified_at) if verified_at is not None and run.happened(verified_at) else None
+    dates = [each for each in (run.accepted_on(person), learned_on, verified_on) if each is not None]
+    return lacking, max(dates) if len(dates) == 3 else None
+
+
+def _survey(person: Row, run: _Run, number: int) -> tuple[set[str], date | None]:
+    """What a survey's payment waits for, and the later of the two dates that it falls due on, once both are there."""
+    completed_at = run.surveys.get((person["participant_id"], number))
+    credited_at = run.credited.get(person["participant_id"])
+    lacking = set()
+    if not run.happened(completed_at):
+        lacking.add("survey_not_completed")
+    if not run.happened(credited_at):
+        lacking.add("first_tranche_not_credited")
+    if lacking or completed_at is None or credited_at is None:
+        return lacking | {"not_yet_due"}, None
+    return lacking, max(jakarta_date(completed_at), jakarta_date(credited_at))
 
 
 def _last_payment_date(benefit: Mapping[str, Any], wave: int) -> date | None:
@@ -457,16 +501,27 @@ def _last_payment_date(benefit: Mapping[str, Any], wave: int) -> date | None:
     return None
 
 
-def _instructed(history: Iterable[Row]) -> dict[str, list[Row]]:
-    """Each participant's tranches of the incentive that have been instructed, by sequence.
+def _instructed(history: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """What has been instructed of each benefit for each participant, by sequence.
 
-    A tranche stands for its first attempt that was not withdrawn; a withdrawn one frees the tranche again.
+    A tranche or survey stands for its first attempt that was not withdrawn; a withdrawn one frees it again.
     """
-    first: dict[tuple[str, int], Row] = {}
-    for attempt in sorted(history, key=lambda row: (row["participant_id"], row["sequence"], row["attempt"])):
-        if attempt["benefit"] == "incentive" and attempt.get("ended") != "withdrawn":
-            first.setdefault((attempt["participant_id"], attempt["sequence"]), attempt)
-    tranches: dict[str, list[Row]] = defaultdict(list)
-    for (who, _), attempt in first.items():
-        tranches[who].append(attempt)
-    return dict(tranches)
+    first: dict[tuple[str, str, int], Row] = {}
+    for attempt in sorted(
+        history, key=lambda row: (row["participant_id"], row["benefit"], row["sequence"], row["attempt"])
+    ):
+        if attempt.get("ended") != "withdrawn":
+            first.setdefault((attempt["participant_id"], attempt["benefit"], attempt["sequence"]), attempt)
+    instructed: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for (who, benefit, _), attempt in first.items():
+        instructed[who, benefit].append(attempt)
+    return dict(instructed)
+
+
+def _credited(history: Iterable[Row]) -> dict[str, datetime]:
+    """When tranche 1 of each participant's incentive was credited, by whichever of its attempts."""
+    return {
+        row["participant_id"]: row["credited_at"]
+        for row in history
+        if row["benefit"] == "incentive" and row["sequence"] == 1 and row.get("credited_at") is not None
+    }

@@ -390,7 +390,7 @@ class TestNewAttempts:
         release(opened(home))
         told = paying.entitle(house, "2021-03")
         assert len(told["withdrawn_batches"]) == 1
-        assert told["decisions"] == {"lapsed": COUNT}
+        assert told["benefits"] == {"incentive": {"lapsed": COUNT}, "survey": {"lapsed": COUNT}}
         assert set(file_states(house).values()) == {"withdrawn"}
 
 

@@ -36,7 +36,7 @@ def test_a_rejected_batch_of_people_who_are_not_due_any_more_leaves_every_proof(
     paying.reject(house, batch_of(house)["batch"], "budi", "uji")
     proving.reconcile(house, PERIOD)
     before_any_review = datetime(2020, 6, 2, 1, tzinfo=UTC)
-    assert paying.entitle(house, PERIOD, before_any_review)["decisions"] == {"not_due": COUNT}
+    assert paying.entitle(house, PERIOD, before_any_review)["benefits"]["incentive"] == {"not_due": COUNT}
     proving.reconcile(house, PERIOD)
     assert unproved(house) == []
 
@@ -44,7 +44,7 @@ def test_a_rejected_batch_of_people_who_are_not_due_any_more_leaves_every_proof(
 def test_reconciling_between_a_decision_and_its_instructions_leaves_every_proof(home: Path) -> None:
     house = opened(home)
     paying.intake(house, str(write_drop(home.parent / "more", people(COUNT + 2, [BANK]))))
-    assert paying.entitle(house, PERIOD)["decisions"] == {"due": COUNT + 2}
+    assert paying.entitle(house, PERIOD)["benefits"]["incentive"] == {"due": COUNT + 2}
     proving.reconcile(house, PERIOD)
     assert unproved(house) == []
     paying.hold(house, "CONTOH0009", "hold", "uji")

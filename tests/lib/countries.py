@@ -29,7 +29,8 @@ Pools = dict[str, Sequence[Any]]  # a column and what it may hold
 class Country(NamedTuple):
     """What a run of the rules takes: source tables, cut-off, instructions so far, channels, and the money there is.
 
-    history rows: participant_id, benefit, sequence, attempt, period, due_on, ended. refused: (participant_id, version).
+    history rows: participant_id, benefit, sequence, attempt, period, policy, amount_idr, due_on, ended, credited_at.
+    refused: (participant_id, version).
     """
 
     tables: dict[str, list[Row]]
@@ -116,7 +117,7 @@ def _participants(cut_off: datetime, people: int) -> Pools:
         "nik": _mostly(_niks(people), _BAD_NIKS),
         "kk": _mostly([*_KKS, *(str(3171010101209903 + n) for n in range(people // 2 - 2))], _BAD_KKS),
         "name": ("Contoh",),
-        "wave": _mostly((4, 11, 12, 23), (None, 0, 1, 22, 47, 48)),
+        "wave": _mostly((4, 11, 12, 23, 50, 51, 52), (None, 0, 1, 22, 47, 48)),
         "accepted_on": _mostly(_ACCEPTED, (None, today, today + timedelta(days=1), date(2021, 1, 31))),
         "status": _mostly(("active",), (None, "revoked")),
         "status_at": (None, datetime(2020, 9, 1, tzinfo=UTC), datetime(2020, 9, 2, tzinfo=UTC)),
@@ -144,6 +145,10 @@ def _completions(cut_off: datetime, people: Sequence[str]) -> Pools:
         "reviewed_at": _mostly(_DONE, (None, *_edges(cut_off))),
         "revoked_at": _mostly((None,), (cut_off, cut_off + timedelta(days=1))),
     }
+
+
+def _surveys(cut_off: datetime) -> Pools:
+    return {"completed_at": _mostly(_DONE, (None, *_edges(cut_off)))}
 
 
 def _blocklist(cut_off: datetime) -> Pools:
@@ -176,22 +181,24 @@ def _months_before(period: str, months: int) -> str:
     return f"{year:04}-{month + 1:02}"
 
 
-def _history(pick: Pick, who: str, period: str, cut_off: datetime) -> list[Row]:
-    """The incentive's instructions of one participant, in order and without a gap: none, or up to four tranches.
+def _history(pick: Pick, who: str, benefit: str, period: str, cut_off: datetime) -> list[Row]:
+    """The instructions of one participant for a benefit, in order and without a gap: none, or up to four.
 
-    The last tranche may be of this period. A tranche may have failed and been issued again, or have been withdrawn
-    before it stood; the last one may have been withdrawn for good, which frees it.
+    The last may be of this period. A payment may have failed and been issued again, or have been withdrawn before it
+    stood; the last one may have been withdrawn for good, which frees it. What stands may be credited.
     """
-    count = pick(_mostly((0,), (1, 2, 3, 4)))
+    count = pick(_mostly((0,), (1, 2, 3, 4) if benefit == "incentive" else (1, 2, 3)))
     last_is_new = count and pick((True, False))
     first_due_on = pick((date(2020, 5, 31), date(2020, 8, 31), date(2020, 9, 30), cut_off.astimezone(WIB).date()))
     rows = []
     for sequence in range(1, count + 1):
         base = {
             "participant_id": who,
-            "benefit": "incentive",
+            "benefit": benefit,
             "sequence": sequence,
             "period": _months_before(period, count - sequence + (not last_is_new)),
+            "policy": "prakerja-2020",
+            "amount_idr": 600_000 if benefit == "incentive" else 50_000,
             "due_on": first_due_on + timedelta(days=30 * (sequence - 1)),
         }
         endings = pick(_ENDINGS)
@@ -199,7 +206,9 @@ def _history(pick: Pick, who: str, period: str, cut_off: datetime) -> list[Row]:
             endings = ["withdrawn"]
         for attempt, ended in enumerate(endings, 1):
             issued_again = attempt > 1 and endings[attempt - 2] != "withdrawn"
-            rows.append(base | {"attempt": attempt, "ended": ended} | ({"period": period} if issued_again else {}))
+            more = {"attempt": attempt, "ended": ended} | ({"period": period} if issued_again else {})
+            credited_at = None if ended else pick(_mostly(_DONE, (None, *_edges(cut_off)[:3])))
+            rows.append(base | more | {"credited_at": credited_at})
     return rows
 
 
@@ -222,7 +231,12 @@ def _country(pick: Pick, people: Sequence[str], completion_count: int, repeats: 
         for by in ("asn", "pddikti")
         if pick(range(3)) == 2
     ]
-    outside = {row["participant_id"] for row in participants if row["wave"] is None or not 1 <= row["wave"] <= 47}
+    answered = [
+        {"participant_id": who, "number": number}
+        for who in [*people, "P99999"]
+        for number in range(1, 5)
+        if pick((True, True, False))
+    ]
     return Country(
         tables={
             "participants": participants,
@@ -230,12 +244,17 @@ def _country(pick: Pick, people: Sequence[str], completion_count: int, repeats: 
             "trainings": _rows(pick, trainings, _PRICES, repeats),
             "completions": _rows(pick, completed, _completions(cut_off, people), repeats),
             "blocklist": _rows(pick, listed, _blocklist(cut_off), repeats),
+            "surveys": _rows(pick, answered, _surveys(cut_off), repeats),
         },
         cut_off=cut_off,
-        # whoever no policy covers has never been instructed
-        history=[row for who in people if who not in outside for row in _history(pick, who, period, cut_off)],
+        history=[
+            row
+            for who in people
+            for benefit in ("incentive", "survey")
+            for row in _history(pick, who, benefit, period, cut_off)
+        ],
         channels=CHANNELS,
-        balance_idr=pick((None, None, 0, 600_000, 1_199_999, 1_200_000, 60_000 * len(people))),
+        balance_idr=pick((None, None, 0, 50_000, 650_000, 1_199_999, 1_200_000, 60_000 * len(people))),
         period=period,
         refused=frozenset(version for version in versions if pick(range(8)) == 7),
     )

@@ -15,28 +15,29 @@ from tests.lib.countries import Country
 Row = Mapping[str, Any]
 
 
-def arguments(country: Country, policy: Policy) -> dict[str, Any]:
+def arguments(country: Country, *policies: Policy) -> dict[str, Any]:
     """What `disbursement.entitlement.decide` takes, for the country's tables and history."""
-    stands = {name: verifier.standing(rows, verifier.KEYS[name])[0] for name, rows in country.tables.items()}
+    stands = {name: verifier.standing(country.tables.get(name, ()), key)[0] for name, key in verifier.KEYS.items()}
     taken = {row["participant_id"] for row in stands["participants"]}
     tranches = [row for row in _tranches(country.history) if row["participant_id"] in taken]
-    new = [row for row in tranches if row["period"] == country.period and row["benefit"] == "incentive"]
+    new = [row for row in tranches if row["period"] == country.period]
     return {
         "people": table("people.v1", [_person(row) for row in stands["participants"]]),
         "accounts": table("current_accounts.v1", _current(stands["accounts"])),
         "trainings": table("trainings.v1", stands["trainings"]),
         "completions": table("learning.v1", [_completion(row) for row in stands["completions"]]),
+        "surveys": table("surveys.v1", stands["surveys"]),
         "blocklist": table("listed.v1", [row | {"nik_mac": mac(row["nik"])} for row in stands["blocklist"]]),
         "history": table("history.v1", tranches),
         "refused": table(
             "refused_accounts.v1", [{"participant_id": who, "account_version": n} for who, n in country.refused]
         ),
-        "policies": [policy],
+        "policies": policies,
         "channels": country.channels,
         "period": country.period,
         "cut_off": country.cut_off,
         "balance_idr": country.balance_idr,
-        "kept": table("decisions.v1", [_kept(row, policy) for row in new]),
+        "kept": table("decisions.v1", [{**row, "decision": "due", "reasons": ""} for row in new]),
     }
 
 
@@ -71,14 +72,10 @@ def _completion(row: Row) -> Row:
 
 
 def _tranches(history: Sequence[Row]) -> list[Row]:
-    """Each tranche by its first attempt that was not withdrawn."""
-    standing: dict[tuple[str, int], Row] = {}
+    """Each tranche and survey by its first attempt that was not withdrawn, with the credit of whichever attempt has one."""
+    standing: dict[tuple[str, str, int], dict[str, Any]] = {}
     for row in sorted(history, key=lambda row: row["attempt"]):
         if row["ended"] != "withdrawn":
-            standing.setdefault((row["participant_id"], row["sequence"]), row)
+            tranche = standing.setdefault((row["participant_id"], row["benefit"], row["sequence"]), dict(row))
+            tranche["credited_at"] = tranche["credited_at"] or row["credited_at"]
     return list(standing.values())
-
-
-def _kept(tranche: Row, policy: Policy) -> Row:
-    amount_idr = policy.incentive.amount_idr
-    return {**tranche, "decision": "due", "reasons": "", "amount_idr": amount_idr, "policy": policy.name}

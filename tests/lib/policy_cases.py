@@ -40,7 +40,7 @@ class Case:
 
 
 def decision_cases() -> list[Case]:
-    """All cases of rules 1 to 7, in the order of their files."""
+    """All cases of rules 1 to 7, of the scheme of 2023 and of surveys, in the order of their files."""
     usual = _read(FOLDER / "usual.toml")
     files = sorted(FOLDER.glob("[0-9]_*.toml"))
     return [_whole(case, usual) for file in files for case in _read(file)["case"]]
@@ -71,21 +71,25 @@ def _whole(case: Row, usual: Row) -> Case:
             for row in case.get("completions", everyone)
         ],
         "blocklist": [usual["blocklist"] | row for row in case.get("blocklist", [])],
+        "surveys": [first | usual["surveys"] | row for row in case.get("surveys", [])],
     }
     cut_off: datetime = case["cut_off"] if "cut_off" in case else usual["cut_off"]
+    period = cut_off.astimezone(JAKARTA).strftime("%Y-%m")
     return Case(
         name=case["name"],
         tables={name: [_cleared(row) for row in rows] for name, rows in tables.items()},
         cut_off=cut_off,
-        period=cut_off.astimezone(JAKARTA).strftime("%Y-%m"),
-        history=[first | usual["history"] | {"ended": None} | row for row in case.get("history", [])],
+        period=period,
+        history=[
+            first | usual["history"] | {"ended": None, "credited_at": None} | row for row in case.get("history", [])
+        ],
         channels=frozenset(usual["channels"]),
         refused=frozenset(
             (row["participant_id"], row["version"])
             for row in (first | usual["refused"] | row for row in case.get("refused", []))
         ),
         balance_idr=case.get("balance_idr"),
-        expect=[_cleared(first | usual["expect"] | row) for row in case["expect"]],
+        expect=[_cleared(first | usual["expect"] | {"period": period} | row) for row in case["expect"]],
     )
 
 

@@ -1,7 +1,6 @@
 """What must hold of the plain reading in any country at all, and of the fast path beside it in large ones."""
 
 import tomllib
-from importlib import resources
 from typing import Any
 
 import pytest
@@ -9,23 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disbursement import entitlement
-from disbursement.policy import load_policy
+from disbursement.policy import load_policy, policies, policy_file
 from reconciliation.reports import verifier
 from schemas.identifiers import check_nik
 from schemas.regions import PROVINCES
 from tests.lib.countries import Country, countries, large_country
 from tests.lib.digested import arguments
 
-POLICY = tomllib.loads(
-    resources.files("disbursement.policy").joinpath("prakerja-2020.toml").read_text(encoding="utf-8")
-)
+POLICIES = [tomllib.loads(policy_file(name).decode("utf-8")) for name in policies()]
 SEEDS = range(12)
 
 
 def decide(country: Country) -> list[dict[str, Any]]:
     return verifier.decide(
         country.tables,
-        POLICY,
+        POLICIES,
         country.cut_off,
         country.history,
         country.channels,
@@ -76,9 +73,10 @@ def test_nobody_is_due_with_a_reason_against_and_nobody_is_refused_without_one(s
     country = large_country(seed, 60)
     decisions = decide(country)
 
-    assert [row["participant_id"] for row in decisions] == sorted(
-        {row["participant_id"] for row in country.tables["participants"]}
-    )
+    people = {row["participant_id"] for row in country.tables["participants"]}
+    assert [(row["participant_id"], row["benefit"]) for row in decisions] == [
+        (who, benefit) for who in sorted(people) for benefit in ("incentive", "survey")
+    ]
     for row in decisions:
         assert list(row["reasons"]) == sorted(set(row["reasons"]))
         if row["decision"] == "due":
@@ -92,12 +90,16 @@ def test_nobody_is_due_with_a_reason_against_and_nobody_is_refused_without_one(s
 def test_no_more_is_promised_than_there_is_and_nobody_waits_while_a_tranche_is_left(seed: int) -> None:
     country = large_country(seed, 60)._replace(balance_idr=2_000_000)
     kept = {
-        row["participant_id"] for row in decide(country._replace(balance_idr=0)) if row["decision"] == "due"
+        (row["participant_id"], row["benefit"])
+        for row in decide(country._replace(balance_idr=0))
+        if row["decision"] == "due"
     }  # without any money only kept decisions are due
 
     decisions = decide(country)
     promised = sum(
-        row["amount_idr"] for row in decisions if row["decision"] == "due" and row["participant_id"] not in kept
+        row["amount_idr"]
+        for row in decisions
+        if row["decision"] == "due" and (row["participant_id"], row["benefit"]) not in kept
     )
 
     assert promised <= 2_000_000
@@ -109,7 +111,7 @@ def test_no_more_is_promised_than_there_is_and_nobody_waits_while_a_tranche_is_l
 def test_money_for_all_decides_as_no_check_of_funds_does(seed: int) -> None:
     country = large_country(seed, 60)
 
-    assert decide(country._replace(balance_idr=600_000 * 60)) == decide(country._replace(balance_idr=None))
+    assert decide(country._replace(balance_idr=650_000 * 60)) == decide(country._replace(balance_idr=None))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -118,7 +120,7 @@ def test_the_fast_path_decides_a_large_country_as_the_plain_reading_does(seed: i
     country = large_country(seed, 150, repeats=repeats)
     plain = [row | {"reasons": ";".join(row["reasons"])} for row in decide(country)]
 
-    fast = entitlement.decide(**arguments(country, load_policy("prakerja-2020"))).select(list(plain[0])).to_pylist()
+    fast = entitlement.decide(**arguments(country, *map(load_policy, policies()))).select(list(plain[0])).to_pylist()
 
     assert fast == plain
 

@@ -16,11 +16,15 @@ from tests.lib.small_drop import people, write_drop
 
 
 def decided(salur: Salur, folder: Path) -> dict[str, tuple[str, str]]:
-    """Decision and reasons of each participant."""
+    """Decision and reasons of each participant's incentive."""
     salur.ask("entitle", "--period", PERIOD)
     salur.ask("export", "entitlements", "--period", PERIOD, "--out", folder / "e.csv")
     with (folder / "e.csv").open(encoding="utf-8", newline="") as stream:
-        return {row["participant_id"]: (row["decision"], row["reasons"]) for row in csv.DictReader(stream)}
+        return {
+            row["participant_id"]: (row["decision"], row["reasons"])
+            for row in csv.DictReader(stream)
+            if row["benefit"] == "incentive"
+        }
 
 
 def set_aside(salur: Salur, folder: Path) -> list[tuple[str, str]]:

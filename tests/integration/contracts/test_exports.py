@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -119,10 +120,16 @@ def test_a_persons_story_is_told_in_order_and_each_step_names_its_evidence(instr
         "accounts",
         "completions",
         "decided",
+        "decided",
         "instructed",
         "released",
         "unknown",
         "submitted",
+    ]
+    assert [step["facts"]["benefit"] for step in story if "benefit" in step["facts"]] == [
+        "incentive",
+        "survey",
+        "incentive",
     ]
     assert all(step["evidence"] for step in story)
     assert [step["at"] for step in story] == sorted(step["at"] for step in story)
@@ -132,14 +139,19 @@ def test_a_persons_story_is_told_in_order_and_each_step_names_its_evidence(instr
 def test_superseded_decisions_stay_in_the_story(instructed: Salur, tmp_path: Path) -> None:
     instructed.ask("entitle", "--period", "2020-05")
     instructed.ask("entitle", "--period", "2020-05", "--as-of", "2020-05-20T00:00:00+07:00")
-    decided = [s["facts"] for s in instructed.ask("explain", "CONTOH0001")["story"] if s["what"] == "decided"]
+    story = instructed.ask("explain", "CONTOH0001")["story"]
+    decided = [
+        step["facts"] for step in story if step["facts"].get("benefit") == "incentive" and step["what"] == "decided"
+    ]
     assert [facts["period"] for facts in decided] == ["2020-06", "2020-05", "2020-05"]
-    assert len(exported(instructed, "entitlements", tmp_path, "--period", "2020-05")) == 12
+    in_force = exported(instructed, "entitlements", tmp_path, "--period", "2020-05")
+    assert Counter(row["benefit"] for row in in_force) == {"incentive": 12, "survey": 12}
 
 
 def test_the_status_counts_people_and_rupiah_and_what_waits(instructed: Salur) -> None:
     found = instructed.ask("status", "--period", PERIOD)
-    assert found["decisions"] == {"due": 12}
+    assert found["benefits"] == {"incentive": {"due": 12}, "survey": {"not_due": 12}}
+    assert found["decisions"] == {"due": 12, "not_due": 12}
     assert found["instructions"] == {"drafted": {"count": 12, "amount_idr": 7_200_000}}
     assert len(found["waiting_for_release"]) == 6
     assert instructed.ask("status", "--period", "2020-07")["instructions"] == {}

@@ -157,5 +157,5 @@ def test_what_is_not_submitted_by_the_last_payment_date_is_withdrawn_and_lapses(
     assert last == {date(2021, 3, 5)}
     done = instructed.ask("entitle", "--period", "2021-03", at="2021-03-06T00:00:00+07:00")
     assert len(done["withdrawn_batches"]) == 6
-    assert done["decisions"] == {"lapsed": 12}
+    assert (done["participants"], done["decisions"]) == (12, {"lapsed": 24})
     assert instructed.ask("instruct", "--period", "2021-03", at="2021-03-06T00:00:00+07:00")["instructed"] == 0

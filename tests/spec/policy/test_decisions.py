@@ -2,13 +2,12 @@
 
 import tomllib
 from collections.abc import Callable
-from importlib import resources
 from typing import Any
 
 import pytest
 
 from disbursement.entitlement import decide
-from disbursement.policy import load_policy
+from disbursement.policy import load_policy, policies, policy_file
 from reconciliation.reports import verifier
 from schemas.codes import DECISIONS, REASONS
 from schemas.regions import PROVINCES
@@ -16,16 +15,14 @@ from tests.lib.countries import Country
 from tests.lib.digested import arguments
 from tests.lib.policy_cases import Case, decision_cases
 
-POLICY = tomllib.loads(
-    resources.files("disbursement.policy").joinpath("prakerja-2020.toml").read_text(encoding="utf-8")
-)
+POLICIES = [tomllib.loads(policy_file(name).decode("utf-8")) for name in policies()]
 CASES = decision_cases()
 
 
 def plain_reading(case: Case) -> list[dict[str, Any]]:
     return verifier.decide(
         case.tables,
-        POLICY,
+        POLICIES,
         case.cut_off,
         case.history,
         case.channels,
@@ -40,7 +37,7 @@ def fast_path(case: Case) -> list[dict[str, Any]]:
     country = Country(
         case.tables, case.cut_off, case.history, case.channels, case.balance_idr, case.period, case.refused
     )
-    rows = decide(**arguments(country, load_policy("prakerja-2020"))).to_pylist()
+    rows = decide(**arguments(country, *map(load_policy, policies()))).to_pylist()
     return [row | {"reasons": tuple(filter(None, row["reasons"].split(";")))} for row in rows]
 
 
@@ -55,11 +52,12 @@ ENGINES: dict[str, Callable[[Case], list[dict[str, Any]]]] = {
 def test_the_decision_is_the_one_that_the_rules_give(
     case: Case, engine: Callable[[Case], list[dict[str, Any]]]
 ) -> None:
-    decisions = {row["participant_id"]: row for row in engine(case)}
+    decisions = {(row["participant_id"], row["benefit"]): row for row in engine(case)}
 
-    assert set(decisions) == {row["participant_id"] for row in case.tables["participants"]}
+    people = {row["participant_id"] for row in case.tables["participants"]}
+    assert set(decisions) == {(who, benefit) for who in people for benefit in ("incentive", "survey")}
     for expected in case.expect:
-        decided = decisions[expected["participant_id"]]
+        decided = decisions[expected["participant_id"], expected["benefit"]]
         found = {column: decided[column] for column in expected}
         assert found == expected | {"reasons": tuple(expected["reasons"])}
 
