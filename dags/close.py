@@ -1,11 +1,13 @@
 """
-**Laporan siklus.** Setelah setiap rekonsiliasi: menulis laporan bulan itu dan paket bukti ke `reports/BULAN` di rumah data.
+**Laporan siklus.** Setelah setiap rekonsiliasi: menulis laporan bulan itu (halaman, buku kerja Excel, tabel Parquet, halaman
+pemeriksaan data) dan paket bukti ke `reports/BULAN` di rumah data.
 
 - Laporan lama tidak hilang: isinya dapat dibuat kembali dari buku besar, dan paket bukti diperiksa dengan `salur verify`.
 - Laporan menyebut selisih yang masih terbuka; bulan baru selesai bila semuanya punya pemilik dan jawaban.
 
 ---
-**Cycle report.** After each reconciliation: writes the month's report and evidence pack to `reports/PERIOD` in the home.
+**Cycle report.** After each reconciliation: writes the month's report (page, Excel workbook, Parquet tables, data docs) and
+evidence pack to `reports/PERIOD` in the home.
 
 - Nothing of an older report is lost: it can be made again from the ledger, and `salur verify` checks an evidence pack.
 - The report names the breaks still open; a month is over only when each has an owner and an answer.

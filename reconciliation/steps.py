@@ -25,10 +25,8 @@ from reconciliation.exceptions import PURPOSE, Case, act, digest, follow
 from reconciliation.inbox import Received, take
 from reconciliation.matching import Matched, file_states, hold_moves, match, reach
 from reconciliation.proof import Books, prove
-from reconciliation.reports.cycle import gather
-from reconciliation.reports.html import render
-from reconciliation.reports.pack import write_pack
 from reconciliation.reports.pack_check import breaks_digest, proofs_digest
+from reconciliation.reports.written import write_report
 from schemas.codes import FINAL_WITHOUT_PAYMENT
 from schemas.errors import InputRejected, ProofFailed, SalurError, first_of
 from schemas.fields import DATE, INSTANT
@@ -422,16 +420,9 @@ def _values(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row["expected"], row["found"], row["amount_idr"]
 
 
-def report(house: House, period: str, out: Path) -> dict[str, Any]:
-    """Write the cycle report (HTML) and the evidence pack of a period into a folder; each file whole or not at all."""
-    facts = gather(house, period)
-    out.mkdir(parents=True, exist_ok=True)
-    page = out / f"report-{period}.html"
-    partial = page.with_name(f".{page.name}.partial")
-    partial.write_text(render(facts), encoding="utf-8")
-    partial.replace(page)
-    pack = write_pack(house, period, out, facts)
-    return {"period": period, "report": str(page), "pack": str(pack)}
+def report(house: House, period: str, out: Path, data_docs: bool = True) -> dict[str, Any]:
+    """Write the cycle report (page, workbook, tables, data docs) and the evidence pack of a period into a folder."""
+    return write_report(house, period, out, data_docs)
 
 
 def exceptions(house: House, period: str | None) -> list[dict[str, Any]]:

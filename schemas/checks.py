@@ -7,10 +7,12 @@ takes seconds to import, so it is imported when the first check runs, and never 
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -56,16 +58,22 @@ def _context() -> Any:
 
 @cache
 def _suite(name: str) -> Any:
+    return _build_suite(name)
+
+
+def _build_suite(name: str) -> Any:
     import great_expectations as gx
 
     built = gx.ExpectationSuite(name=name)
     for each in suite(name):
-        built.add_expectation_configuration(
-            gx.expectations.expectation_configuration.ExpectationConfiguration(
-                type=each["type"], kwargs=each["kwargs"], meta=each["meta"]
-            )
-        )
+        built.add_expectation_configuration(_configuration(each))
     return built
+
+
+def _configuration(each: Mapping[str, Any]) -> Any:
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    return ExpectationConfiguration(type=each["type"], kwargs=each["kwargs"], meta=each["meta"])
 
 
 def check(table: pa.Table, name: str) -> list[Finding]:
@@ -115,7 +123,7 @@ def _finding(name: str, row_count: int, each: Any) -> Finding:
     return Finding(
         table=name,
         expectation=configuration.type,
-        column=configuration.kwargs.get("column") or ",".join(_pair(configuration.kwargs)) or None,
+        column=_columns_named(configuration.kwargs),
         action=action,
         success=bool(each.success),
         failed_count=failed,
@@ -125,6 +133,106 @@ def _finding(name: str, row_count: int, each: Any) -> Finding:
     )
 
 
+def _columns_named(kwargs: dict[str, Any]) -> str | None:
+    """The column or columns that an expectation is about, as findings name them."""
+    return kwargs.get("column") or ",".join(_pair(kwargs)) or None
+
+
 def _pair(kwargs: dict[str, Any]) -> Iterator[str]:
     yield from (kwargs[key] for key in ("column_A", "column_B") if key in kwargs)
     yield from kwargs.get("column_list", [])
+
+
+# --- data docs --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The stored results of one step's checks of one table: rows with the columns of check_results.v1."""
+
+    step: str
+    table: str
+    at: datetime
+    rows: Sequence[Mapping[str, Any]]
+
+
+def build_docs(validated: Sequence[Validated], folder: Path) -> None:
+    """Great Expectations' own static site of stored results and their suites, into an empty folder.
+
+    The results are put together again from what the record holds: success, how many rows of how many, what was
+    observed. No value of a row is in the record, so none is in the site.
+    """
+    import great_expectations as gx
+
+    _context()  # sets what the library must know before its first use
+    context = gx.get_context(mode="ephemeral")
+    for name in list(context.variables.data_docs_sites or {}):
+        context.delete_data_docs_site(name)
+    store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+    index = {"class_name": "DefaultSiteIndexBuilder", "show_cta_footer": False}
+    site = {"class_name": "SiteBuilder", "show_how_to_buttons": False, "store_backend": store}
+    context.add_data_docs_site("salur", {**site, "site_index_builder": index})
+    for name in sorted({each.table for each in validated}):
+        context.suites.add(_build_suite(name))
+    for each in validated:
+        key, result = _validation(each)
+        context.validation_results_store.set(key, result)
+    context.build_data_docs(site_names=["salur"])
+
+
+def _validation(each: Validated) -> tuple[Any, Any]:
+    """The library's key and result for the stored results of one table."""
+    import great_expectations as gx
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types import resource_identifiers as identifiers
+
+    run = RunIdentifier(run_name=each.step, run_time=each.at)
+    key = identifiers.ValidationResultIdentifier(
+        identifiers.ExpectationSuiteIdentifier(each.table), run, batch_identifier=f"{each.step}-{each.table}"
+    )
+    met = sum(1 for row in each.rows if row["success"])
+    result = ExpectationSuiteValidationResult(
+        success=met == len(each.rows),
+        results=[_result(each.table, row) for row in each.rows],
+        suite_name=each.table,
+        statistics={
+            "evaluated_expectations": len(each.rows),
+            "successful_expectations": met,
+            "unsuccessful_expectations": len(each.rows) - met,
+            "success_percent": 100 * met / len(each.rows),
+        },
+        meta={
+            "run_id": run,
+            "great_expectations_version": gx.__version__,
+            "batch_spec": {"data_asset_name": each.table.rpartition(".v")[0]},
+        },
+    )
+    return key, result
+
+
+def _result(table: str, row: Mapping[str, Any]) -> Any:
+    """One stored result as the library would have given it, without any value of a row."""
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+
+    told: dict[str, Any] = {"element_count": row["row_count"], "unexpected_count": row["failed_count"]}
+    told["unexpected_percent"] = 100 * row["failed_count"] / row["row_count"] if row["row_count"] else None
+    if row["observed"] is not None:
+        told["observed_value"] = row["observed"]
+    return ExpectationValidationResult(
+        success=row["success"],
+        expectation_config=_configuration(_meant(table, row)),
+        result=told,
+        exception_info={"raised_exception": False, "exception_message": None, "exception_traceback": None},
+        meta={},
+    )
+
+
+def _meant(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The expectation of the suite that a stored result is of; one that the suite no longer has, by what is stored of it."""
+    asked = (row["expectation"], row["column"], row["action"])
+    for each in suite(table):
+        if (each["type"], _columns_named(each["kwargs"]), each["meta"]["action"]) == asked:
+            return each
+    kwargs = {} if row["column"] is None else {"column": row["column"]}
+    return {"type": row["expectation"], "kwargs": kwargs, "meta": {"action": row["action"]}}

@@ -408,13 +408,25 @@ def exceptions_refuse(break_id: str, person: As, reason: Reason, json: Json = Fa
 
 @app.command()
 def report(
-    period: Period, out: Annotated[Path, typer.Option(help="The folder to write to.")], json: Json = False
+    period: Period,
+    out: Annotated[Path, typer.Option(help="The folder to write to.")],
+    data_docs: Annotated[
+        bool, typer.Option(help="Great Expectations' pages of the data checks, in data-docs/.")
+    ] = True,
+    json: Json = False,
 ) -> None:
-    """The cycle report and the evidence pack. Example: salur report --period 2020-07 --out reports/"""
+    """The cycle report as page, workbook and tables, and the evidence pack. Example: salur report --period 2020-07 --out reports/"""
     from reconciliation import steps
 
-    result = steps.report(terminal.open_house(), parse_period(period), out)
-    answer(result, json, [f"Report: {result['report']}", f"Evidence pack: {result['pack']}"])
+    result = steps.report(terminal.open_house(), parse_period(period), out, data_docs)
+    lines = {
+        "Report": "report",
+        "Workbook": "workbook",
+        "Tables": "tables",
+        "Data docs": "data_docs",
+        "Evidence pack": "pack",
+    }
+    answer(result, json, [f"{label}: {result[key]}" for label, key in lines.items() if result[key]])
 
 
 @app.command()

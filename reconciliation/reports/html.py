@@ -30,8 +30,8 @@ _ENVIRONMENT = Environment(
 
 def render(facts: CycleFacts) -> str:
     """The report's HTML. The same facts give the same bytes; whatever comes from a source or a bank is escaped."""
-    style = _text("style.css")
-    script = _text("switch.js")
+    style = text_of("style.css")
+    script = text_of("switch.js")
     return _ENVIRONMENT.get_template("cycle.html").render(
         **_view(facts),
         style=Markup(style),  # noqa: S704 - ours, from this package
@@ -42,7 +42,13 @@ def render(facts: CycleFacts) -> str:
     )
 
 
-def _text(name: str) -> str:
+def page(template: str, **view: Any) -> str:
+    """A page by another template of this package, with the report's way of writing figures, dates and words."""
+    return _ENVIRONMENT.get_template(template).render(**view, **_HELPERS)
+
+
+def text_of(name: str) -> str:
+    """A style or script of this package."""
     assert _ENVIRONMENT.loader is not None
     return _ENVIRONMENT.loader.get_source(_ENVIRONMENT, name)[0].strip()
 

@@ -9,6 +9,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -32,8 +33,16 @@ __all__ = ["verify_pack", "write_pack"]
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def write_pack(house: House, period: str, out: Path, facts: CycleFacts | None = None) -> Path:
+def write_pack(
+    house: House,
+    period: str,
+    out: Path,
+    facts: CycleFacts | None = None,
+    beside: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
     """Write `pack-PERIOD.zip` into the folder `out`; returns its path. `facts`, where they are gathered already, are reused.
+
+    `beside` names the files of the report that lie beside the pack, each with its SHA-256: the manifest binds them.
 
     A broken event chain raises `EvidenceDamaged`: there is no pack of a record that was changed. A folder that cannot be
     written raises `TryLater`; half a pack is never left behind.
@@ -53,11 +62,13 @@ def write_pack(house: House, period: str, out: Path, facts: CycleFacts | None = 
             (f"tables/{name}.csv", to_csv(table)),
         ):
             members[path], rows[path] = content, table.num_rows
-    members[MANIFEST] = _manifest(facts, members, rows)
+    members[MANIFEST] = _manifest(facts, members, rows, beside)
     return _write(out / f"pack-{facts.period}.zip", members)
 
 
-def _manifest(facts: CycleFacts, members: Mapping[str, bytes], rows: Mapping[str, int]) -> bytes:
+def _manifest(
+    facts: CycleFacts, members: Mapping[str, bytes], rows: Mapping[str, int], beside: Mapping[str, str]
+) -> bytes:
     said: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -66,6 +77,7 @@ def _manifest(facts: CycleFacts, members: Mapping[str, bytes], rows: Mapping[str
         "cut_off": facts.cut_off.isoformat() if facts.cut_off else None,
         "report": stated(facts),
         "chain": {"events": facts.event_count, "head": facts.chain_head},
+        "beside": dict(beside),
         "members": {
             name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "rows": rows.get(name)}
             for name, content in sorted(members.items())

@@ -7,6 +7,7 @@ to and the sums show that its tables fit each other, so that rewriting one of th
 import hashlib
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -27,7 +28,7 @@ from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
 from schemas.money import format_idr
 
-FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 1, "manifest.json"
+FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 2, "manifest.json"
 TABLES = (
     "acts", "batches", "breaks", "checks", "consents", "entitlements", "entries", "events", "files", "inbound",
     "instructions", "journal", "matches", "proofs", "qualified", "quarantine", "responses", "statements",
@@ -36,7 +37,7 @@ TABLES = (
 _UNSENT = ("drafted", "withdrawn")
 _OF_BREAKS = ("break_id", "kind", "bank", "file_name", "expected", "found", "amount_idr")
 _OF_PROOFS = ("stage", "scope", "equation", "left_count", "right_count", "left_idr", "right_idr", "holds")
-_CHUNK_BYTES = 1 << 20
+_BESIDE = re.compile(r"report-[0-9-]+(\.html|\.xlsx|-tables/[a-z_]+\.(parquet|json))")
 
 
 def canonical(said: Mapping[str, Any]) -> str:
@@ -100,10 +101,12 @@ def verify_pack(path: Path) -> dict[str, Any]:
     _check_reconciled(said["period"], tables)
     _check_journal(said["period"], tables)
     _check_pages(said, tables, members)
+    beside = _check_beside(said, path.parent)
     _stop_at_failed_proof(tables["proofs"])
     return {
         "period": said["period"],
         "members": len(members),
+        "beside": beside,
         "events": tables["events"].num_rows,
         "chain_head": said["chain"]["head"],
         "entitlements": tables["entitlements"].num_rows,
@@ -368,6 +371,20 @@ def _check_pages(said: Mapping[str, Any], tables: Mapping[str, pa.Table], member
     for name, content in pages(told).items():
         if content != members[name]:
             _stop_at_page(said, name)
+
+
+def _check_beside(said: Mapping[str, Any], folder: Path) -> int:
+    """Of the workbook, page and tables that were written with the pack, those that lie beside it are the ones; how many do."""
+    found = 0
+    for name, sha256 in said["beside"].items():
+        if not _BESIDE.fullmatch(name):
+            _damaged(MANIFEST, "It names a file beside the pack that no report has.")
+        if (folder / name).is_file():
+            found += 1
+            with (folder / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                    _damaged(name, "The file beside the pack is not the one that was written with it.")
+    return found
 
 
 def _stop_at_page(said: Mapping[str, Any], name: str) -> NoReturn:

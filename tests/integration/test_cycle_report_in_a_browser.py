@@ -1,4 +1,4 @@
-"""The cycle report in a real browser: it renders, changes language without a script, and fits a phone."""
+"""The cycle report and its data docs in a real browser: they render, ask for nothing, and fit a phone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from reconciliation.reports.data_docs import write_docs
 from reconciliation.reports.html import render
 from tests.lib.cycle_facts import full_cycle
 from tests.lib.needs import browser_path
@@ -80,3 +81,30 @@ def test_it_prints_on_numbered_pages(browser: Browser, address: str, tmp_path: P
     pdf = page.pdf(prefer_css_page_size=True, print_background=True)
     assert pdf.startswith(b"%PDF")
     assert pdf.count(b"/Type /Page\n") > 5
+
+
+@pytest.fixture(scope="module")
+def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    index = write_docs(full_cycle(), tmp_path_factory.mktemp("docs"))
+    assert index is not None
+    return index
+
+
+def test_every_page_of_the_data_docs_opens_without_a_network_and_leads_back(browser: Browser, docs: Path) -> None:
+    index, complaints = _open(browser, docs.as_uri())
+    links = index.locator("table a").evaluate_all("all => all.map(a => a.href)")
+    assert len(links) == 6
+    for link in links:
+        page, told = _open(browser, link)
+        complaints += told
+        assert page.locator(".table, ul").count() > 1
+        page.get_by_text("Home").first.click()
+        assert page.url == docs.as_uri()
+    assert [each for each in complaints if each != docs.as_uri()] == []
+
+
+def test_a_check_that_is_not_met_shows_how_many_rows_of_how_many(browser: Browser, docs: Path) -> None:
+    page, _ = _open(browser, docs.as_uri())
+    page.get_by_role("link", name="participants.v1").first.click()
+    assert page.get_by_text("3 unexpected values found").is_visible()
+    assert page.get_by_text("of 20402 total rows").is_visible()
