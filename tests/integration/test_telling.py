@@ -319,7 +319,7 @@ def test_an_outlet_that_nobody_configured_is_wrong_usage(house: House) -> None:
 
 
 def test_two_cannot_tell_at_once(house: House) -> None:
-    with alone(house.path, "outcomes"):
+    with alone(house.store, house.path, "outcomes"):
         assert trouble(house).exit_code == TryLater.exit_code
 
 
