@@ -1,8 +1,8 @@
-"""Version 3: what participants were told; and the first version that PostgreSQL keeps too."""
+"""Version 3: what participants were told, when a bank wrote its report; and the first version that PostgreSQL keeps too."""
 
 import sqlalchemy as sa
 
-from ledger.migrations.shape import create_table
+from ledger.migrations.shape import add_columns, create_table
 
 revision = "0003"
 down_revision = "0002"
@@ -11,6 +11,7 @@ down_revision = "0002"
 def upgrade() -> None:
     """Make what came with version 3."""
     _what_was_told()
+    add_columns("inbound_files", "stated_at:n?")
 
 
 def _what_was_told() -> None:
