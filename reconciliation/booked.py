@@ -19,12 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.breaks import Findings
-from reconciliation.sides import Flags, Numbers, Ours, to_flags, to_numbers
-from reconciliation.statements import BOOKED, Statements
+from reconciliation.sides import Flags, Numbers, Ours, first_rows, one_piece, to_flags, to_groups, to_numbers
+from reconciliation.statements import STATEMENT_KEY, Statements, only_booked
 
 RULES = ("none", "statement:file", "statement:file_net", "statement:payment")
 NONE, FILE, FILE_NET, PAYMENT = range(len(RULES))
 PLACES = ("file_debit", "payment_debit", "reversal", "file_reversal", "other_credit", "break")
+_FILE_NAMES = ("payment_information_id", "message_id")
 NO_REFERENCE = ("NOTPROVIDED", "NONREF", "")
 
 
@@ -62,7 +63,7 @@ def read_entries(ours: Ours, taken: Statements, rejected: Flags, findings: Findi
     Rows that are not booked (pending, information) move nothing and are left out.
     """
     entries = taken.entries
-    booked = entries.filter(pc.equal(pc.fill_null(entries["status"], BOOKED), BOOKED)).combine_chunks()
+    booked = only_booked(entries).combine_chunks()
     reader = _Reader(ours, booked, rejected, findings)
     reader.read()
     return reader.result()
@@ -71,6 +72,7 @@ def read_entries(ours: Ours, taken: Statements, rejected: Flags, findings: Findi
 class _Reader:
     def __init__(self, ours: Ours, rows: pa.Table, rejected: Flags, findings: Findings) -> None:
         self.ours, self.rows, self.rejected, self.findings = ours, rows, rejected, findings
+        self.columns = {name: one_piece(rows[name]) for name in rows.column_names}
         count = len(ours)
         self.day: Numbers = to_numbers(rows["booking_date"].cast(pa.int32()).cast(pa.int64()), 0)
         self.is_debit = to_flags(pc.equal(rows["direction"], "debit"))
@@ -78,13 +80,19 @@ class _Reader:
         self.reference = pc.if_else(
             pc.is_in(rows["end_to_end_id"], pa.array(NO_REFERENCE)), pa.scalar(None, pa.string()), rows["end_to_end_id"]
         )
-        known = ours.find(rows["bank"], self.reference)
+        self.reference = one_piece(self.reference)
+        bank = ours.bank_numbers(rows["bank"])
+        known = ours.find(bank, self.reference)
         self.position: Numbers = np.where(np.append(ours.was_sent, False)[known], known, -1)
         self.unsent: Numbers = np.where(self.position < 0, known, -1)
-        self.file = self._files()
-        self.statement = self._numbered("bank", "evidence", "statement_id")
+        by_reference = [ours.find_files(bank, self.reference, name) for name in _FILE_NAMES]
+        self.file_referred = np.maximum(*by_reference)
+        self.file = _one_file([ours.find_files(bank, rows[name], name) for name in _FILE_NAMES] + by_reference)
+        self.statement, _ = to_groups(rows, STATEMENT_KEY)
         self.periods = self._periods()
-        self.entry = self._numbered("bank", "evidence", "statement_id", "entry_number")
+        # Rows are sorted by statement and entry.
+        is_next = np.diff(self.statement, prepend=-1) | np.diff(to_numbers(rows["entry_number"], 0), prepend=-1)
+        self.entry: Numbers = np.cumsum(is_next != 0) - 1
         self.amount, self.entry_amount = self._amounts()
         self.place = np.full(rows.num_rows, -1, dtype=np.int64)
         self.debit_row = np.full(count, -1, dtype=np.int64)
@@ -93,24 +101,6 @@ class _Reader:
         self.whole_debit = np.zeros(len(ours.files), dtype=bool)
         self.in_dispute = np.zeros(len(ours.files), dtype=bool)
         self.counted = self.amount.copy()
-
-    def _files(self) -> Numbers:
-        """The file that a row names, by the first of its references that is one of ours; -1 for none, -2 for two."""
-        bank, rows = self.rows["bank"], self.rows
-        found = [
-            self.ours.find_files(bank, rows["payment_information_id"], "payment_information_id"),
-            self.ours.find_files(bank, rows["message_id"], "message_id"),
-            self.ours.find_files(bank, self.reference, "payment_information_id"),
-            self.ours.find_files(bank, self.reference, "message_id"),
-        ]
-        highest = np.maximum.reduce(found)
-        disagrees = np.logical_or.reduce([(one >= 0) & (one != highest) for one in found])
-        return np.where(disagrees, -2, highest)
-
-    def _numbered(self, *columns: str) -> Numbers:
-        """A number for each distinct combination of the columns."""
-        texts = [pc.cast(self.rows[column], pa.string()) for column in columns]
-        return to_numbers(pc.binary_join_element_wise(*texts, "\x1f").combine_chunks().dictionary_encode().indices, -1)
 
     def _periods(self) -> dict[int, str]:
         """The period of each statement that names something of ours."""
@@ -171,7 +161,8 @@ class _Reader:
         """Each instruction takes its earliest row; a further one is a duplicate."""
         rows = self._by_booking(np.flatnonzero(chosen))
         positions = self.position[rows]
-        _, firsts = np.unique(positions, return_index=True)
+        firsts = first_rows(positions, len(self.ours))
+        firsts = firsts[firsts >= 0]
         into[positions[firsts]] = rows[firsts]
         self.place[rows[firsts]] = PLACES.index(place)
         further = np.ones(len(rows), dtype=bool)
@@ -183,25 +174,18 @@ class _Reader:
 
     def _by_booking(self, rows: Numbers) -> Numbers:
         """Rows by booking date, then in the order of statements and entries, which the table is sorted by."""
-        return rows[np.lexsort((rows, self.day[rows]))]
+        return rows[np.argsort(self.day[rows], kind="stable")]
 
     # --- whole files
 
     def _whole(self, side: Flags) -> dict[int, list[Numbers]]:
         """Rows that name a file and no payment, by file; one group of rows an entry, earliest first."""
-        names_payment = to_flags(pc.is_valid(self.reference)) & (self._reference_file() < 0)
+        names_payment = to_flags(pc.is_valid(self.reference)) & (self.file_referred < 0)
         chosen = side & (self.place < 0) & (self.file >= 0) & (self.position < 0) & ~names_payment
         groups: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         for row in self._by_booking(np.flatnonzero(chosen)).tolist():
             groups[int(self.file[row])][int(self.entry[row])].append(row)
         return {file: [np.array(rows) for rows in entries.values()] for file, entries in groups.items()}
-
-    def _reference_file(self) -> Numbers:
-        bank = self.rows["bank"]
-        return np.maximum(
-            self.ours.find_files(bank, self.reference, "payment_information_id"),
-            self.ours.find_files(bank, self.reference, "message_id"),
-        )
 
     def _amount_of(self, group: Numbers) -> int:
         """An entry's whole amount where all its rows are about one file, else what its rows of this file say."""
@@ -307,8 +291,9 @@ class _Reader:
 
     def _tell_dates(self) -> None:
         """Debits booked before the day that we asked for, or later than the bank promised."""
-        rows = np.unique(self.debit_row[self.debit_row >= 0])
-        rows = rows[self.day[rows] != 0]
+        is_debit = np.zeros(len(self.day), dtype=bool)
+        is_debit[self.debit_row[self.debit_row >= 0]] = True
+        rows = np.flatnonzero(is_debit & (self.day != 0))
         files = np.where(self.position[rows] >= 0, np.append(self.ours.file, -1)[self.position[rows]], self.file[rows])
         first = np.array([_day(file.execution_date, -1) for file in self.ours.files], dtype=np.int64)
         last = np.array([_day(file.statement_due_on, 2**31) for file in self.ours.files], dtype=np.int64)
@@ -321,7 +306,7 @@ class _Reader:
     # --- breaks and places
 
     def _cell(self, column: str, row: int) -> Any:
-        return self._cell_of(self.rows[column], row)
+        return self.columns[column][row].as_py()
 
     def _cell_of(self, column: Any, row: int) -> Any:
         return column[row].as_py()
@@ -409,7 +394,8 @@ class _Reader:
         whole = to_numbers(self.rows["entry_amount_idr"], -1)
         both_ways = (told[0::2] & told[1::2]).astype(bool)[self.entry]
         wanted = np.where(both_ways | (whole < 0), details[way], whole)
-        _, firsts = np.unique(way, return_index=True)
+        firsts = first_rows(way, len(told))
+        firsts = firsts[firsts >= 0]
         rows = []
         for row in firsts[counted[way[firsts]] != wanted[firsts]].tolist():
             entry, found = int(wanted[row]), int(counted[way[row]])
@@ -421,6 +407,13 @@ class _Reader:
             more = {"detail_number": 0, "amount_idr": entry - found, "place": "break"}
             rows.append(placed.slice(row, 1).to_pylist()[0] | more)
         return pa.Table.from_pylist(rows, schema=placed.schema)
+
+
+def _one_file(found: list[Numbers]) -> Numbers:
+    """The file that a row names, by the first of its references that is one of ours; -1 for none, -2 for two."""
+    highest = np.maximum.reduce(found)
+    disagrees = np.logical_or.reduce([(one >= 0) & (one != highest) for one in found])
+    return np.where(disagrees, -2, highest)
 
 
 def _make_up(amounts: list[int], wanted: int) -> list[int]:

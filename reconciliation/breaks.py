@@ -6,7 +6,7 @@ the same identifier, and one that a late file explains is no longer found. Nothi
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -80,7 +80,7 @@ class Findings:
 
     def within(self, period: str | None) -> "Findings":
         """The same findings, for breaks without a file that belong to `period`; None: to this one's own."""
-        return replace(self, period=period) if period else self
+        return Findings(period, self.periods, self._rows) if period else self
 
     def add(
         self,

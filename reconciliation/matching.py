@@ -23,7 +23,7 @@ from reconciliation.booked import Booked, read_entries
 from reconciliation.breaks import Findings
 from reconciliation.lateness import tell_late
 from reconciliation.reported import DEBITED, IN_FLIGHT, Reported, read_reports
-from reconciliation.sides import Flags, Numbers, Ours, to_flags
+from reconciliation.sides import Flags, Numbers, Ours, one_piece, to_flags
 from reconciliation.statements import check_statements, take_once
 from schemas.codes import INSTRUCTION_STATES, MOVES, is_classified
 from schemas.tables import TABLES, conform
@@ -179,12 +179,10 @@ def _matches(ours: Ours, reported: Reported, booked: Booked, state: Numbers) -> 
             "end_to_end_id": ours.ids,
             "file_name": ours.names.take(pa.array(ours.file)),
             "state": pa.array(INSTRUCTION_STATES).take(pa.array(state)),
-            "reason_code": pc.coalesce(status_reason, return_reason),
+            "reason_code": _first(status_reason, return_reason),
             "code_list": lists,
             "match_rule": pa.array(MATCH_RULES).take(pa.array(_rules(booked, report_rule, entry_row, is_back))),
-            "evidence": pc.coalesce(
-                _take(booked.rows["evidence"], entry_row), _take(reported.rows["evidence"], report_row)
-            ),
+            "evidence": _first(_take(booked.rows["evidence"], entry_row), _take(reported.rows["evidence"], report_row)),
             "amount_idr": pa.array(ours.amount),
         }
     )
@@ -207,8 +205,18 @@ def _rules(booked: Booked, report_rule: Numbers, entry_row: Numbers, is_back: Fl
 
 
 def _take(column: pa.ChunkedArray, rows: Numbers) -> pa.Array:
-    taken = column.take(pa.array(rows, mask=rows < 0))
-    return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+    """The rows' texts, null for -1. Codes and digests repeat, so that each is carried as a number as far as it goes."""
+    if column.null_count == len(column) or not np.any(rows >= 0):
+        return pa.nulls(len(rows), column.type)
+    texts = one_piece(column).dictionary_encode()
+    return texts.dictionary.take(texts.indices.take(pa.array(rows, mask=rows < 0)))
+
+
+def _first(texts: pa.Array, others: pa.Array) -> pa.Array:
+    """The texts, or where there is none the others'; nothing is copied where one side is silent."""
+    if others.null_count == len(others):
+        return texts
+    return others if texts.null_count == len(texts) else pc.coalesce(texts, others)
 
 
 def file_states(matches: pa.Table) -> tuple[pa.Table, pa.Table]:

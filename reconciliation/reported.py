@@ -167,11 +167,12 @@ class _Reader:
     def __init__(self, ours: Ours, rows: pa.Table, findings: Findings) -> None:
         self.ours, self.rows, self.findings = ours, rows, findings
         self.is_transaction: Flags = to_flags(pc.equal(rows["level"], "transaction"))
-        by_message = ours.find_files(rows["bank"], rows["message_id"], "message_id")
-        by_payment = ours.find_files(rows["bank"], rows["payment_information_id"], "payment_information_id")
+        bank = ours.bank_numbers(rows["bank"])
+        by_message = ours.find_files(bank, rows["message_id"], "message_id")
+        by_payment = ours.find_files(bank, rows["payment_information_id"], "payment_information_id")
         self.has_message = to_flags(pc.is_valid(rows["message_id"]))
         self.has_payment = to_flags(pc.is_valid(rows["payment_information_id"]))
-        position = ours.find(rows["bank"], rows["end_to_end_id"])
+        position = ours.find(bank, rows["end_to_end_id"])
         self.position = np.where(self.is_transaction, position, -1)
         own = np.where(self.position >= 0, ours.file[self.position] if len(ours) else -1, -1)
         self.file = np.where(self.has_message, by_message, np.where(self.has_payment, by_payment, own))

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconciliation.lookup import positions
+
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-_SEPARATOR = "\x1f"
 _DUE = ("answer_due_at", "statement_due_on", "reversal_due_on")
 
 AT_THE_BANK = frozenset({"submitted", "unknown", "accepted", "debited", "credited", "rejected", "returned"})
@@ -46,13 +47,13 @@ class Ours:
     """Instructions sorted by end_to_end_id and their files sorted by name; instructions and files go by position."""
 
     def __init__(self, sent: pa.Table, files: pa.Table) -> None:
-        self.sent = sent.sort_by("end_to_end_id").combine_chunks()
-        self.ids = _flat(self.sent["end_to_end_id"])
-        self.amount: Numbers = _flat(self.sent["amount_idr"]).to_numpy(zero_copy_only=False)
+        self.sent = _by_id(sent).combine_chunks()
+        self.ids = one_piece(self.sent["end_to_end_id"])
+        self.amount: Numbers = one_piece(self.sent["amount_idr"]).to_numpy(zero_copy_only=False)
         rows = files.filter(pc.invert(files["is_companion"])) if "is_companion" in files.column_names else files
         rows = rows.sort_by("file_name")
         self.names = pa.array(rows["file_name"].to_pylist(), pa.string())
-        in_file = pc.index_in(_flat(self.sent["file_name"]), self.names)
+        in_file = pc.index_in(one_piece(self.sent["file_name"]), self.names)
         assert in_file.null_count == 0, "every instruction sent is in a file of ours"
         self.file: Numbers = in_file.to_numpy(zero_copy_only=False).astype(np.int64)
         self._order = np.argsort(self.file, kind="stable")
@@ -60,6 +61,8 @@ class Ours:
         periods = self._periods()
         self.files = [_our_file(row, periods[i]) for i, row in enumerate(rows.to_pylist())]
         self.banks = pa.array([file.bank for file in self.files], pa.string())
+        self._distinct_banks = pc.unique(self.banks)
+        self._bank_of_file = self.bank_numbers(self.banks)
         self.was_sent: Flags = np.array([file.was_sent for file in self.files], dtype=bool)[self.file]
 
     def __len__(self) -> int:
@@ -75,26 +78,28 @@ class Ours:
         """The positions of a file's instructions, in order."""
         return self._order[self._starts[file] : self._starts[file + 1]]
 
-    def find(self, banks: pa.ChunkedArray, references: pa.ChunkedArray) -> Numbers:
-        """The position of the instruction that each bank's reference names; -1 where it names none of that bank's."""
-        wanted = _flat(references)
-        if len(wanted) < len(self.ids) // 4:  # a table of the fewer, asked by the many
-            distinct = pc.unique(wanted.drop_null())
-            asked = to_numbers(pc.index_in(self.ids, distinct), -1)
-            at = np.full(len(distinct) + 1, -1, dtype=np.int64)
-            at[asked[asked >= 0]] = np.flatnonzero(asked >= 0)
-            found = at[to_numbers(pc.index_in(wanted, distinct), -1)]
-        else:
-            found = _index(wanted, self.ids)
-        bank = to_numbers(pc.index_in(_flat(banks), pc.unique(self.banks)), -1)
-        of_file = to_numbers(pc.index_in(self.banks, pc.unique(self.banks)), -1)
-        own = np.append(of_file[self.file], -2)[found]
-        return np.where(own == bank, found, -1)
+    def bank_numbers(self, banks: pa.ChunkedArray | pa.Array) -> Numbers:
+        """The banks of a table's rows, as `find` and `find_files` take them; -1 for one that we sent nothing to."""
+        return _index(one_piece(banks), self._distinct_banks)
 
-    def find_files(self, banks: pa.ChunkedArray, references: pa.ChunkedArray, column: str) -> Numbers:
+    def find(self, banks: Numbers, references: pa.ChunkedArray) -> Numbers:
+        """The position of the instruction that each bank's reference names; -1 where it names none of that bank's."""
+        found = positions(one_piece(references), self.ids)
+        own = np.append(self._bank_of_file[self.file], -2)[found]
+        return np.where(own == banks, found, -1)
+
+    def find_files(self, banks: Numbers, references: pa.ChunkedArray, column: str) -> Numbers:
         """The position of the file whose `column` (message_id, payment_information_id) is the reference; else -1."""
+        if references.null_count == len(references):
+            return np.full(len(references), -1, dtype=np.int64)
         mine = pa.array([getattr(file, column) for file in self.files], pa.string())
-        return _index(_joined(banks, references), _joined(self.banks, mine))
+        names = pc.unique(mine)
+        # The last row and column stand for banks and references that are not ours.
+        file_of = np.full((len(self._distinct_banks) + 1, len(names) + 1), -1, dtype=np.int64)
+        numbers = np.arange(len(mine))[::-1]
+        file_of[self._bank_of_file[numbers], _index(mine, names)[numbers]] = numbers
+        found: Numbers = file_of[banks, _index(one_piece(references), names)]
+        return found
 
     def periods_of(self, sources: Numbers, files: Numbers) -> dict[int, str]:
         """The period of each source (a report, a statement), by number: the earliest of those of the files it names."""
@@ -123,20 +128,54 @@ class Ours:
 
 def to_flags(column: Any) -> Flags:
     """A Boolean column as numpy; null is false."""
-    flags: Flags = _flat(pc.fill_null(column, False)).to_numpy(zero_copy_only=False)
+    flags: Flags = one_piece(pc.fill_null(column, False)).to_numpy(zero_copy_only=False)
     return flags
 
 
 def to_numbers(column: Any, missing: int) -> Numbers:
     """A column of whole numbers as numpy; null is `missing`."""
-    numbers: Numbers = _flat(pc.fill_null(column, missing)).to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers: Numbers = one_piece(pc.fill_null(column, missing)).to_numpy(zero_copy_only=False).astype(np.int64)
     return numbers
 
 
 def to_codes(column: pa.ChunkedArray) -> Numbers:
     """Numbers for texts, in the texts' order."""
     distinct = pc.unique(column)
-    return to_numbers(pc.index_in(_flat(column), distinct.take(pc.sort_indices(distinct))), -1)
+    return to_numbers(pc.index_in(one_piece(column), distinct.take(pc.sort_indices(distinct))), -1)
+
+
+def to_groups(table: pa.Table, columns: tuple[str, ...]) -> tuple[Numbers, Numbers]:
+    """A number for each distinct combination of the columns' texts, and a row of each.
+
+    Rows of one combination mostly follow each other: they are held against their neighbours, and one of each run is hashed.
+    """
+    flat = [one_piece(table[column]) for column in columns]
+    is_first = np.ones(table.num_rows, dtype=bool)
+    if len(is_first) > 1:
+        changes = [pc.fill_null(pc.not_equal(one.slice(1), one.slice(0, len(one) - 1)), True) for one in flat]
+        is_first[1:] = np.logical_or.reduce([change.to_numpy(zero_copy_only=False) for change in changes])
+    firsts = np.flatnonzero(is_first)
+    numbers = np.zeros(len(firsts), dtype=np.int64)
+    for one in flat:
+        encoded = one.take(pa.array(firsts)).dictionary_encode(null_encoding="encode")
+        _, numbers = np.unique(numbers * len(firsts) + encoded.indices.to_numpy(), return_inverse=True)
+    _, chosen = np.unique(numbers, return_index=True)
+    return np.repeat(numbers, np.diff(np.append(firsts, len(is_first)))), firsts[chosen]
+
+
+def first_rows(numbers: Numbers, count: int) -> Numbers:
+    """For each number below `count` the first place that it stands at, -1 where it stands nowhere."""
+    places = np.full(count, -1, dtype=np.int64)
+    backwards = np.arange(len(numbers))[::-1]
+    places[numbers[backwards]] = backwards
+    return places
+
+
+def _by_id(sent: pa.Table) -> pa.Table:
+    ids = one_piece(sent["end_to_end_id"])
+    if len(ids) < 2 or pc.all(pc.less_equal(ids.slice(0, len(ids) - 1), ids.slice(1))).as_py():
+        return sent
+    return sent.sort_by("end_to_end_id")
 
 
 def _our_file(row: dict[str, Any], period: str | None) -> OurFile:
@@ -154,12 +193,11 @@ def _our_file(row: dict[str, Any], period: str | None) -> OurFile:
     )
 
 
-def _flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
-def _joined(banks: Any, references: Any) -> pa.Array:
-    return _flat(pc.binary_join_element_wise(banks, references, _SEPARATOR))
+def one_piece(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """The column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which would copy the one chunk
 
 
 def _index(wanted: pa.Array, among: pa.Array) -> Numbers:

@@ -12,13 +12,19 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.breaks import Findings
+from reconciliation.sides import Numbers, to_flags, to_groups, to_numbers
 from schemas.tables import TABLES
 
 BOOKED = "BOOK"
+STATEMENT_KEY = ("bank", "evidence", "statement_id")
+"""What tells a statement from others in the tables of a reconciliation."""
+Sums = dict[tuple[Any, ...], list[int]]
+"""Credits, debits and the number of booked entries, by `STATEMENT_KEY`."""
 _KEY = ("bank", "account", "statement_id")
 _STATEMENT = TABLES["statements.v1"].columns
 _ENTRY = TABLES["entries.v1"].columns
@@ -33,6 +39,7 @@ class Statements(NamedTuple):
     statements: pa.Table
     entries: pa.Table
     conflicts: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
+    sums: Sums | None = None
 
 
 def take_once(statements: pa.Table, entries: pa.Table) -> Statements:
@@ -40,8 +47,11 @@ def take_once(statements: pa.Table, entries: pa.Table) -> Statements:
 
     `statements` has a column `received` besides `bank` and `evidence`. Statements of one file share its evidence.
     """
+    sums = _sums(entries)
     ordered, conflicts = _without_corrected(
-        statements.sort_by([(column, "ascending") for column in ("received", "evidence", "statement_id")]), entries
+        statements.sort_by([(column, "ascending") for column in ("received", "evidence", "statement_id")]),
+        entries,
+        sums,
     )
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     kept: list[int] = []
@@ -53,19 +63,33 @@ def take_once(statements: pa.Table, entries: pa.Table) -> Statements:
         elif not _same(first[key], row, entries):
             conflicts.append((first[key], row))
     chosen = ordered.take(pa.array(kept, pa.int64()))
-    keys = chosen.select(["bank", "evidence", "statement_id"])
-    columns = entries.column_names
-    held = entries.join(keys, ["bank", "evidence", "statement_id"], join_type="left semi").select(columns)
-    order = ["bank", "statement_id", "evidence", "entry_number", "detail_number"]
-    entries_once = held.sort_by([(column, "ascending") for column in order]).combine_chunks()
-    return Statements(chosen.combine_chunks(), entries_once, tuple(conflicts))
+    keys = {tuple(row.values()) for row in chosen.select(STATEMENT_KEY).to_pylist()}
+    return Statements(chosen.combine_chunks(), _entries_in_order(entries, keys), tuple(conflicts), sums)
+
+
+def _entries_in_order(entries: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:
+    """The entries of these statements, sorted by bank, statement, evidence, entry and detail."""
+    statement, firsts = to_groups(entries, STATEMENT_KEY)
+    names = [tuple(row.values()) for row in entries.select(STATEMENT_KEY).take(pa.array(firsts)).to_pylist()]
+    places = sorted(range(len(names)), key=lambda number: [names[number][i] for i in (0, 2, 1)])
+    rank = np.full(len(names), -1, dtype=np.int64)
+    rank[[number for number in places if names[number] in keys]] = np.arange(sum(name in keys for name in names))
+    place = rank[statement]
+    if np.any(place < 0):
+        entries, place = entries.filter(pa.array(place >= 0)), place[place >= 0]
+    entry, detail = (to_numbers(entries[name], 0) for name in ("entry_number", "detail_number"))
+    steps = [np.diff(level) for level in (place, entry, detail)]
+    goes_back = (steps[0] < 0) | (steps[0] == 0) & ((steps[1] < 0) | (steps[1] == 0) & (steps[2] < 0))
+    if np.any(goes_back):
+        entries = entries.take(pa.array(np.lexsort((detail, entry, place))))
+    return entries.combine_chunks()
 
 
 def _without_corrected(
-    statements: pa.Table, entries: pa.Table
+    statements: pa.Table, entries: pa.Table, sums: Sums
 ) -> tuple[pa.Table, list[tuple[dict[str, Any], dict[str, Any]]]]:
     """The statements but those that do not add up where one in the same place does; and each such pair (right, wrong)."""
-    rows = movements(Statements(statements, entries)).to_pylist()
+    rows = movements(Statements(statements, entries, sums=sums)).to_pylist()
     right: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         if _adds_up(row):
@@ -118,55 +142,82 @@ def _digest_of(statement: dict[str, Any]) -> str:
     )
 
 
+def only_booked(entries: pa.Table) -> pa.Table:
+    """Entries that are booked; a missing status counts as booked."""
+    is_booked = pc.equal(pc.fill_null(entries["status"], BOOKED), BOOKED)
+    return entries if pc.all(is_booked).as_py() else entries.filter(is_booked)
+
+
+class _Sides(NamedTuple):
+    """Booked entries by direction. `rows`: a row of each in `booked`; `statement`: its number; `firsts`: a row of each."""
+
+    booked: pa.Table
+    rows: Numbers
+    statement: Numbers
+    firsts: Numbers
+    amount_idr: pa.Array
+
+
+def _sides(entries: pa.Table) -> _Sides:
+    booked = only_booked(entries)
+    statement, firsts = to_groups(booked, STATEMENT_KEY)
+    entry = to_numbers(booked["entry_number"], 0)
+    is_credit = to_flags(pc.equal(booked["direction"], "credit"))
+    order = np.lexsort((is_credit, entry, statement))
+    keys = [level[order] for level in (statement, entry, is_credit.astype(np.int64))]
+    changes = [np.diff(level, prepend=-1) != 0 for level in keys]
+    is_next_entry = changes[0] | changes[1]
+    starts = np.flatnonzero(is_next_entry | changes[2])
+    details = _summed(booked["amount_idr"], order, starts, np.add)
+    whole = pc.coalesce(_summed(booked["entry_amount_idr"], order, starts, np.maximum), details)
+    # Where the next side begins and no entry does, the entry goes both ways.
+    second = ~is_next_entry[starts]
+    both_ways = second | np.append(second[1:], False)
+    return _Sides(booked, order[starts], keys[0][starts], firsts, pc.if_else(pa.array(both_ways), details, whole))
+
+
+def _summed(column: pa.ChunkedArray, order: Numbers, starts: Numbers, how: np.ufunc) -> pa.Array:
+    """A column of amounts drawn together by group; null where the whole group is."""
+    if not len(starts):
+        return pa.array([], pa.int64())
+    valid = to_flags(pc.is_valid(column))[order]
+    values = how.reduceat(to_numbers(column, 0)[order], starts)
+    return pa.array(values, mask=~np.logical_or.reduceat(valid, starts))
+
+
 def booked_entries(entries: pa.Table) -> pa.Table:
     """One row an entry that is booked (a missing status counts as booked): its statement, direction and amount.
 
     Columns: bank, evidence, statement_id, entry_number, direction, entry_amount_idr. An entry whose details go both ways
     is one row a direction, with what its details say.
     """
-    booked = entries.filter(pc.equal(pc.fill_null(entries["status"], BOOKED), BOOKED))
-    texts = ["bank", "evidence", "statement_id"]
-    names = booked.select(texts).group_by(texts).aggregate([])
-    joined = pc.binary_join_element_wise(*(booked[text] for text in texts), "\x1f")
-    statement = pc.index_in(
-        joined, pc.binary_join_element_wise(*(names[text] for text in texts), "\x1f").combine_chunks()
-    )
-    entry = ["statement", "entry_number"]
-    rows = booked.select(["entry_number", "direction", "entry_amount_idr", "amount_idr"])
-    rows = rows.append_column("statement", statement)
-    grouped = rows.group_by([*entry, "direction"]).aggregate([("entry_amount_idr", "max"), ("amount_idr", "sum")])
-    details = grouped["amount_idr_sum"]
-    whole = pc.coalesce(grouped["entry_amount_idr_max"], details)
-    both_ways = grouped.group_by(entry).aggregate([([], "count_all")]).filter(pc.field("count_all") > 1)
-    if both_ways.num_rows:
-        keys = [
-            pc.add(pc.multiply(pc.cast(t["statement"], pa.int64()), 1 << 32), t["entry_number"])
-            for t in (grouped, both_ways)
-        ]
-        whole = pc.if_else(pc.is_in(keys[0], keys[1].combine_chunks()), details, whole)
-    return names.take(grouped["statement"]).append_column("entry_number", grouped["entry_number"]).append_column(
-        "direction", grouped["direction"]
-    ).append_column("entry_amount_idr", whole)  # fmt: skip
+    sides = _sides(entries)
+    columns = [*STATEMENT_KEY, "entry_number", "direction"]
+    rows = sides.booked.select(columns).take(pa.array(sides.rows))
+    return rows.append_column("entry_amount_idr", sides.amount_idr)
+
+
+def _sums(entries: pa.Table) -> Sums:
+    """What the booked entries of each statement sum to: credits, debits, and how many there are."""
+    sides = _sides(entries)
+    if not len(sides.rows):
+        return {}
+    is_credit = to_flags(pc.equal(sides.booked["direction"], "credit"))[sides.rows]
+    amount = to_numbers(sides.amount_idr, 0)
+    starts = np.flatnonzero(np.diff(sides.statement, prepend=-1))
+    credit, debit = (np.add.reduceat(np.where(side, amount, 0), starts).tolist() for side in (is_credit, ~is_credit))
+    count = np.diff(np.append(starts, len(amount))).tolist()
+    names = sides.booked.select(STATEMENT_KEY).take(pa.array(sides.firsts[sides.statement[starts]])).to_pylist()
+    return {tuple(name.values()): found for name, *found in zip(names, credit, debit, count, strict=True)}
 
 
 def movements(taken: Statements) -> pa.Table:
     """Statements with what their booked entries sum to: `credits_idr`, `debits_idr`, `entry_count`, added as columns."""
-    entries = booked_entries(taken.entries)
-    key = ["bank", "evidence", "statement_id"]
-    is_credit = pc.equal(entries["direction"], "credit")
-    amount = pc.fill_null(entries["entry_amount_idr"], 0)
-    sides = entries.select(key).append_column("credit", pc.if_else(is_credit, amount, 0))
-    sides = sides.append_column("debit", pc.if_else(is_credit, 0, amount))
-    grouped = sides.group_by(key).aggregate([("credit", "sum"), ("debit", "sum"), ("credit", "count")]).to_pylist()
-    sums = {
-        tuple(row[column] for column in key): (row["credit_sum"], row["debit_sum"], row["credit_count"])
-        for row in grouped
-    }
-    found = [sums.get(tuple(row.values()), (0, 0, 0)) for row in taken.statements.select(key).to_pylist()]
+    sums = _sums(taken.entries) if taken.sums is None else taken.sums
+    found = [sums.get(tuple(row.values()), [0, 0, 0]) for row in taken.statements.select(STATEMENT_KEY).to_pylist()]
     table = taken.statements
     for place, name in enumerate(("credits_idr", "debits_idr", "entry_count")):
-        values = [numbers[place] for numbers in found]
-        table = table.append_column(name, pa.array(values, pa.int64()))
+        table = table.append_column(name, pa.array([numbers[place] for numbers in found], pa.int64()))
     return table
 
 
