@@ -58,6 +58,19 @@ def last_told(connection: sa.Connection) -> pa.Table:
     return store.read(connection, sa.select(*(t[name] for name in names)).join(last_of.notice.table, on))
 
 
+def story(connection: sa.Connection, participant: str) -> list[dict[str, Any]]:
+    """Everything that one participant was told, oldest first: told_outcomes with when it was kept and the notice's key."""
+    t, n = store.told_outcomes.c, store.notices.c
+    query = (
+        sa.select(store.told_outcomes, n.at, n.archive_key)
+        .join(store.notices, t.notice == n.notice)
+        .where(t.participant_id == participant)
+        .order_by(t.notice, t.benefit, t.sequence)
+    )
+    rows: list[dict[str, Any]] = store.read(connection, query).to_pylist()
+    return rows
+
+
 def platforms(connection: sa.Connection, participants: pa.ChunkedArray) -> pa.ChunkedArray:
     """The platforms on which each of some participants has a completion, sorted: a list of names each."""
     c = store.source_completions.c

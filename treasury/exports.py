@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 from banks.calendars import next_banking_day
 from banks.profiles import profiles
 from disbursement.entitlement import decision_counts
-from ledger import chain, journal, landing, queries, store
+from ledger import chain, journal, landing, queries, store, told
 from ledger.house import House
 from ledger.instants import jakarta_date
 from ledger.parquet import get_table
 from reconciliation import evidence, telling
+from reconciliation.outlets import open_outlets
 from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
 from schemas.tables import TABLES as TABLES_BY_NAME
 from schemas.tables import instants_as_text
@@ -118,6 +119,9 @@ def explain(house: House, participant: str) -> list[dict[str, Any]]:
         for row in queries.holds_of(connection, participant).to_pylist():
             facts = {"reason": row["reason"], "person": row["person"]}
             story.append(_step(row["at"], row["act"], facts, "ledger"))
+        for row in told.story(connection, participant):
+            facts = {name: row[name] for name in ("benefit", "sequence", "status", "to_do")}
+            story.append(_step(row["at"], "told", facts | {"due_on": _text(row["due_on"])}, row["archive_key"], 5))
     if not story:
         raise InputRejected(f"Nothing is known about participant {participant}.", "", "Check the identifier.")
     return sorted(story, key=lambda step: (step["at"], step["order"]))
@@ -236,6 +240,7 @@ def doctor(house: House) -> dict[str, Any]:
             _look(f"calendar {name}", partial(_next_day, house, name))
             for name in sorted({profile.calendar for profile in profiles().values()})
         ),
+        *(_look(f"outlet {name}", partial(_outlet, house, name)) for name in house.config.get("outcomes", {})),
         *(_look(f"bank {code}", partial(evidence.reach, house, code)) for code in house.config.get("banks", {})),
     ]
     worst = max(int(each["exit_code"]) for each in checks)
@@ -263,6 +268,11 @@ def _archive(house: House) -> str:
 
 def _next_day(house: House, calendar: str) -> str:
     return f"next banking day {next_banking_day(calendar, jakarta_date(house.at))}"
+
+
+def _outlet(house: House, name: str) -> str:
+    open_outlets(house, name)
+    return f"can be opened; {telling.waiting(house)[name]:,} notices wait for it"
 
 
 def _look(what: str, check: Callable[[], str]) -> dict[str, Any]:

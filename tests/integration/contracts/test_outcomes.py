@@ -101,3 +101,18 @@ def test_a_run_ends_with_telling_and_one_outlets_trouble_hides_nothing_that_was_
     said = instructed.ask(*run, code=14)
     assert said["reconcile"]["states"]["credited"] == 2
     assert said["outcomes"]["waiting"] == {"broken": 1, "dashboard": 0}
+
+
+def test_what_a_person_was_told_is_part_of_the_story(instructed: Salur, tmp_path: Path) -> None:
+    instructed.ask("outcomes")
+    answered(instructed, tmp_path / "sent")
+    instructed.ask("outcomes", at="2020-07-09T08:00:00+07:00")
+    told = [step for step in instructed.ask("explain", "CONTOH0002")["story"] if step["what"] == "told"]
+    assert [step["facts"]["status"] for step in told] == ["sedang diproses", "gagal"]
+    assert all(len(step["evidence"]) == 64 for step in told)
+
+
+def test_the_doctor_looks_at_each_outlet(instructed: Salur) -> None:
+    configure(instructed, good={"folder": "told"}, bad={"url": "https://platform.example", "token_file": "keys/absent"})
+    checks = {row["what"]: row for row in instructed.ask("doctor", code=10)["checks"]}
+    assert (checks["outlet good"]["ok"], checks["outlet bad"]["exit_code"]) == (True, 10)
