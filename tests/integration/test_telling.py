@@ -281,6 +281,16 @@ class TestAFolder:
         (tmp_path / "out").unlink()
         assert telling.tell(telling_to(house, files=settings))["delivered"] == {"files": ["outcomes-000001"]}
 
+    def test_has_no_manifest_before_it_has_all_else(self, house: House) -> None:
+        home = telling_to(house, files={"folder": "out"})
+        in_the_way = house.path / "out" / "outcomes-000001.parquet"
+        in_the_way.mkdir(parents=True)
+        assert trouble(home).exit_code == TryLater.exit_code
+        assert not (house.path / "out" / "outcomes-000001.manifest.json").exists()
+        in_the_way.rmdir()
+        telling.tell(home)
+        assert sorted(path.name for path in (house.path / "out").iterdir()) == FILES
+
     def test_carried_by_hand_gets_what_an_outlet_would_and_nothing_is_taken_for_delivered(
         self, house: House, tmp_path: Path
     ) -> None:
