@@ -52,6 +52,7 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
     `set_aside_earlier`: rows taken before that a row of this drop contradicts.
     """
     counts = {"read": 0, "taken": 0, "repeated": 0, "quarantined": 0, "set_aside_earlier": 0}
+    latest: dict[str, int] = {}
     for part in drop.parts:
         with drop.open(part) as stream:
             if house.archive.put_stream(stream) != part.sha256:
@@ -65,6 +66,7 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
                 for rows in read_part(drop, part, partial(_progress, house, drop, part)):
                     counts["read"] += rows.table.num_rows + len(rows.quarantined)
                     landed = _take_rows(house, connection, drop, _set_aside(gate, rows), counts)
+                    _note_latest(latest, part.table.short_name, landed, to_micros(house.at))
                     if part.table.short_name == "participants":
                         people.add(_granted(landed, drop))
                 house.say(f"{part.name}: {counts['taken']:,} taken, {counts['quarantined']:,} quarantined so far")
@@ -74,11 +76,21 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
             _quarantine_conflicts(house, connection, drop.drop_id, name, last, counts)
         hold_together(counts)
         _save(house, connection, drop, counts)
+        if drop.watched:
+            landing.set_watermarks(connection, drop.watched, drop.drop_id, latest, to_micros(house.at))
     return counts
 
 
 def _tables(drop: Drop) -> list[str]:
     return sorted({part.table.short_name for part in drop.parts})
+
+
+def _note_latest(latest: dict[str, int], name: str, landed: pa.Table, now: int) -> None:
+    """The latest instant at which a row of a table was recorded; one that has not come yet says nothing of how far we are."""
+    recorded = landed.column("recorded_at").cast(pa.int64())
+    found = pc.max(recorded.filter(pc.less_equal(recorded, now))).as_py()
+    if found is not None:
+        latest[name] = max(found, latest.get(name, found))
 
 
 def hold_together(counts: Mapping[str, int]) -> None:

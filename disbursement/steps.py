@@ -16,7 +16,7 @@ from disbursement.entitlement import decide, decision_counts
 from disbursement.policy import load_policy, policies, policy_file
 from disbursement.release import PURPOSE, RELEASABLE, check_release
 from disbursement.sources.drop import Drop
-from disbursement.sources.opening import opened
+from disbursement.sources.opening import identity, opened
 from disbursement.sources.origin import Origin, origin_of
 from ledger import audit, chain, consent, journal, landing, queries, store
 from ledger.gate import Gate
@@ -27,11 +27,16 @@ from schemas.errors import InputRejected, TryLater
 from schemas.tables import empty
 
 _CONSENT_HOURS = 72
+_OVERLAP_HOURS = 24
+"""What a source shows later than it was recorded (a long transaction, another clock) is still asked for within this time."""
 
 
-def intake(house: House, source: str | Origin) -> dict[str, Any]:
-    """Take a source drop. Counts of rows read, taken, repeated and quarantined, and what the checks warn of."""
-    with _opened(house, source) as drop:
+def intake(house: House, source: str | Origin, is_full: bool = False) -> dict[str, Any]:
+    """Take a source drop. Counts of rows read, taken, repeated and quarantined, and what the checks warn of.
+
+    A platform or a database that was taken before is asked for what was recorded since, with an overlap, unless `is_full`.
+    """
+    with _opened(house, source, is_full) as drop:
         return _take(house, drop)
 
 
@@ -45,8 +50,18 @@ def intake_unless_taken(house: House, source: str | Origin) -> dict[str, Any] | 
         return _take(house, drop)
 
 
-def _opened(house: House, source: str | Origin) -> AbstractContextManager[Drop]:
-    return opened(origin_of(source) if isinstance(source, str) else source, {}, house.say)
+def _opened(house: House, source: str | Origin, is_full: bool = False) -> AbstractContextManager[Drop]:
+    origin = origin_of(source) if isinstance(source, str) else source
+    return opened(origin, {} if is_full else _since(house, origin), house.say)
+
+
+def _since(house: House, origin: Origin) -> dict[str, datetime]:
+    """By table, the instant after which a source may have rows that are not taken yet."""
+    if not (watched := identity(origin)):
+        return {}
+    overlap = timedelta(hours=origin.settings.get("overlap_hours", _OVERLAP_HOURS))
+    with house.store.reading() as connection:
+        return {name: mark - overlap for name, mark in landing.watermarks(connection, watched).items()}
 
 
 def _take(house: House, drop: Drop) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Source rows as they were taken: every distinct row of every drop, and the questions that intake and the rules ask."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -167,3 +168,20 @@ def rows_about(connection: sa.Connection, name: str, participant: str, hidden: f
 def taken_drops(connection: sa.Connection) -> pa.Table:
     """Every drop that was taken, oldest first."""
     return store.read(connection, sa.select(store.drops).order_by(store.drops.c.taken_at, store.drops.c.drop_id))
+
+
+def watermarks(connection: sa.Connection, source: str) -> dict[str, datetime]:
+    """By table, the latest `recorded_at` up to which a source was taken."""
+    mark = store.source_watermarks.c
+    latest = sa.func.max(mark.recorded_at).label("recorded_at")
+    query = sa.select(mark.table, latest).where(mark.source == source).group_by(mark.table)
+    return {row["table"]: row["recorded_at"] for row in store.read(connection, query).to_pylist()}
+
+
+def set_watermarks(connection: sa.Connection, source: str, drop_id: str, latest: Mapping[str, int], at: int) -> None:
+    """Note how far a source was taken with a drop: by table, the latest `recorded_at` in microseconds."""
+    rows = [
+        {"source": source, "table": name, "recorded_at": mark, "drop_id": drop_id, "at": at}
+        for name, mark in sorted(latest.items())
+    ]
+    store.insert_new(connection, store.source_watermarks, rows)

@@ -69,6 +69,8 @@ def _from_definition(name: str, key: str, *constraints: sa.Constraint | sa.Index
 
 # --- intake: every distinct row of every drop ------------------------------------------------------------------------
 drops = _define("drops", "drop_id source taken_at row_count", "drop_id")
+# How far a source that is asked over and over was taken, table by table; the latest of each is in force.
+source_watermarks = _define("source_watermarks", "source table recorded_at drop_id at", "source table recorded_at")
 source_participants = _define(
     "source_participants",
     "participant_id row_mac drop_id source_file row recorded_at? status_at? nik_mac? kk_mac? name_mac? nik_problem?"

@@ -57,10 +57,11 @@ Bank = Annotated[str | None, typer.Option("--bank", help="One bank by its code; 
 Source = Annotated[
     str,
     typer.Option(
-        help="A folder or fsspec URL that holds the drop, a platform's https address, a database's DSN, or NAME for [sources.NAME] of salur.toml.",
+        help="A folder or fsspec URL, a platform's https address, a database's DSN, or NAME of [sources.NAME] in salur.toml.",
         metavar="SOURCE",
     ),
 ]
+Full = Annotated[bool, typer.Option("--full", help="Ask a platform or database for all rows, not only new ones.")]
 Json = Annotated[bool, typer.Option("--json", help="Standard output is one JSON object.")]
 
 
@@ -103,13 +104,13 @@ def upgrade(person: MaybeAs = None, json: Json = False) -> None:
 
 
 @app.command()
-def intake(source: Source, json: Json = False) -> None:
+def intake(source: Source, full: Full = False, json: Json = False) -> None:
     """Take a source drop; a row that cannot be read is set aside, a drop that contradicts its manifest is refused. Example: salur intake --source drops/2020-07"""
     from disbursement import steps
     from treasury import sources
 
     house = terminal.open_house()
-    result = steps.intake(house, sources.source(house, source))
+    result = steps.intake(house, sources.source(house, source), full)
     answer(
         result,
         json,

@@ -20,3 +20,10 @@ def opened(origin: Origin, since: Mapping[str, datetime], say: Callable[[str], N
     else:
         with sql.open_drop(origin, since, say) as drop:
             yield drop
+
+
+def identity(origin: Origin) -> str:
+    """Under what name the ledger keeps how far a source was taken; empty for files, which are taken whole."""
+    if origin.scheme in ("http", "https"):
+        return http.identity(origin)
+    return "" if files.knows(origin) else sql.identity(origin)

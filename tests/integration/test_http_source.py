@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,69 @@ def test_a_source_whose_secret_is_missing_is_named_and_not_asked(salur: Salur, s
     (salur.home / "keys" / "contoh.token").unlink()
     refused(salur, 10, "The secret of source contoh cannot be read.")
     assert server.asked == []
+
+
+def asked_after(server: PlatformServer, name: str = "completions") -> list[str | None]:
+    """From when on a table was asked for, each time its first page was."""
+    firsts = [asked for asked in server.asked if asked.path == f"/v1/{name}" and "cursor" not in asked.params]
+    return [asked.params.get("recorded_after") for asked in firsts]
+
+
+def test_only_what_is_new_is_asked_for_with_a_day_of_overlap(salur: Salur, server: PlatformServer) -> None:
+    configure(salur, server)
+    salur.ask("intake", "--source", "contoh")
+    first = server.tables["completions"][0]
+    late = first | {"completion_id": "C-LATE", "recorded_at": first["recorded_at"] - timedelta(hours=23)}
+    undated = first | {"completion_id": "C-UNDATED", "recorded_at": None}
+    server.tables["completions"] = [*server.tables["completions"], late, undated]
+    assert salur.ask("intake", "--source", "contoh")["taken"] == 2
+    assert asked_after(server) == [None, "2020-06-02T02:00:00+00:00"]
+    assert asked_after(server, "participants") == [None, None]
+
+
+def test_all_rows_are_asked_for_when_told_so(salur: Salur, server: PlatformServer) -> None:
+    configure(salur, server)
+    salur.ask("intake", "--source", "contoh")
+    first = server.tables["completions"][0]
+    forgotten = first | {"completion_id": "C-OLD", "recorded_at": first["recorded_at"] - timedelta(days=30)}
+    server.tables["completions"] = [*server.tables["completions"], forgotten]
+    assert salur.ask("intake", "--source", "contoh")["taken"] == 0
+    assert salur.ask("intake", "--source", "contoh", "--full")["taken"] == 1
+    assert asked_after(server)[-1] is None
+
+
+def test_a_platform_that_leaves_the_instant_aside_is_as_right(salur: Salur, server: PlatformServer) -> None:
+    server.is_filtering = False
+    server.manifest = {"files": {name: {"rows": len(rows)} for name, rows in server.tables.items()}}
+    configure(salur, server)
+    salur.ask("intake", "--source", "contoh")
+    assert salur.ask("intake", "--source", "contoh")["taken"] == 0
+
+
+def test_a_manifest_that_speaks_of_all_rows_is_no_contradiction_when_few_were_asked_for(
+    salur: Salur, server: PlatformServer
+) -> None:
+    server.manifest = {"files": {name: {"rows": len(rows)} for name, rows in server.tables.items()}}
+    configure(salur, server)
+    salur.ask("intake", "--source", "contoh")
+    for row in server.tables["completions"][1:]:
+        row["recorded_at"] -= timedelta(days=3)
+    salur.ask("intake", "--source", "contoh")
+
+
+def test_what_was_not_taken_is_asked_for_again(salur: Salur, server: PlatformServer) -> None:
+    server.manifest = {"decisions": {"SK-CONTOH/2020": {"people": 1}}}
+    configure(salur, server)
+    refused(salur, 10, "the manifest grants it to 1 people")
+    server.manifest = None
+    assert salur.ask("intake", "--source", "contoh")["taken"] == 37
+    assert asked_after(server) == [None, None]
+
+
+def test_an_instant_that_has_not_come_yet_does_not_move_the_mark(salur: Salur, server: PlatformServer) -> None:
+    wrong = server.tables["completions"][0] | {"recorded_at": datetime(2999, 1, 1, tzinfo=UTC)}
+    server.tables["completions"] = [wrong, *server.tables["completions"][1:]]
+    configure(salur, server)
+    salur.ask("intake", "--source", "contoh")
+    salur.ask("intake", "--source", "contoh")
+    assert asked_after(server) == [None, "2020-06-02T02:00:00+00:00"]

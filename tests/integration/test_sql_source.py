@@ -1,11 +1,11 @@
-"""A source drop from a database, taken as `salur intake` takes it."""
+"""A source drop from a database, taken as `salur intake` takes it: from SQLite and, where there is a server, PostgreSQL."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from disbursement.sources.drop import read_part
 from disbursement.sources.origin import origin_of
 from tests.lib.commands import Salur, new_home
 from tests.lib.records import decided, taken
-from tests.lib.small_drop import people, write_drop
-from tests.lib.sql_drop import make_tables
+from tests.lib.small_drop import Row, people, write_drop
+from tests.lib.sql_drop import add_rows, make_tables
 
 PASSWORD = "contoh-sandi"
 
@@ -35,12 +35,6 @@ def home_made_once(tmp_path_factory: pytest.TempPathFactory) -> Salur:
 def salur(_home: Salur, tmp_path: Path) -> Salur:
     """A copy of it."""
     return _home.copy(tmp_path / "home")
-
-
-@pytest.fixture
-def empty_dsn(tmp_path: Path) -> str:
-    """A database without tables."""
-    return f"sqlite:///{tmp_path}/source.db"
 
 
 def refused(salur: Salur, source: str, code: int, says: str) -> str:
@@ -140,7 +134,7 @@ def test_a_column_that_is_missing_or_misnamed_refuses_the_drop(salur: Salur, emp
 
 
 def test_a_database_without_tables_is_no_drop(salur: Salur, empty_dsn: str, tmp_path: Path) -> None:
-    (tmp_path / "source.db").touch()
+    (tmp_path / "ledger.db").touch()  # where SQLite's would be
     refused(salur, empty_dsn, 10, "There is no source drop in")
 
 
@@ -171,3 +165,45 @@ def test_a_source_of_the_configuration_is_read_in_its_schema(salur: Salur, tmp_p
     assert salur.ask("intake", "--source", "registri")["taken"] == 7
     assert salur.ask("intake", "--source", f"{dsn}?salur_schema=main")["taken"] == 0
     refused(salur, f"{dsn}?salur_schema=temp", 10, "Name their schema")
+
+
+@pytest.mark.needs("postgresql")
+def test_instants_that_only_postgresql_has_are_set_aside(postgresql: Any) -> None:
+    dsn = postgresql.dsn(made=False)
+    made = people(4)["trainings"][0]
+    make_tables(dsn, {"trainings": []})
+    rows: list[Row] = [made | {"training_id": f"T-{n}"} for n in range(4)]
+    for row, recorded_at in zip(
+        rows, ["infinity", "0044-03-15 00:00:00+00 BC", "2020-06-01 02:00+00", None], strict=True
+    ):
+        add_rows(dsn, "trainings", [row | {"recorded_at": recorded_at}])
+    assert reasons(dsn) == (2, ["wrong_type", "wrong_type"])
+
+
+@pytest.mark.needs("postgresql")
+def test_all_tables_are_read_as_they_were_at_one_moment(postgresql: Any) -> None:
+    dsn = postgresql.dsn(made=False)
+    make_tables(dsn, people(2))
+    with sql._snapshot(origin_of(dsn)) as connection:
+        count = sa.text("SELECT count(*) FROM completions")
+        before = connection.scalar(count)
+        add_rows(dsn, "completions", [people(3)["completions"][2]])
+        assert connection.scalar(count) == before == 2
+        with pytest.raises(sa.exc.DBAPIError, match="read-only"):
+            connection.execute(sa.text("DELETE FROM completions"))
+
+
+@pytest.mark.needs("postgresql")
+def test_only_what_is_new_is_read_with_a_day_of_overlap(salur: Salur, postgresql: Any) -> None:
+    dsn = postgresql.dsn(made=False)
+    made = people(3)
+    first, second, third = made["completions"]
+    first["recorded_at"] -= timedelta(days=30)
+    make_tables(dsn, made | {"completions": [first, second]})
+    assert salur.ask("intake", "--source", dsn)["read"] == 9
+    late = third | {"recorded_at": second["recorded_at"] - timedelta(hours=23)}
+    add_rows(dsn, "completions", [late, third | {"completion_id": "C-UNDATED", "recorded_at": None}])
+    assert salur.ask("intake", "--source", dsn)["taken"] == 2
+    result = salur.ask("intake", "--source", dsn)
+    assert (result["read"], result["repeated"]) == (10, 10)
+    assert salur.ask("intake", "--source", dsn, "--full")["read"] == 11

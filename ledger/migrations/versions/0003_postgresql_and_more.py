@@ -1,4 +1,4 @@
-"""Version 3: what participants were told, when a bank wrote its report; and the first version that PostgreSQL keeps too."""
+"""Version 3: what participants were told, how far sources were taken, when a bank wrote its report; PostgreSQL keeps it too."""
 
 import sqlalchemy as sa
 
@@ -12,6 +12,7 @@ def upgrade() -> None:
     """Make what came with version 3."""
     _what_was_told()
     add_columns("inbound_files", "stated_at:n?")
+    create_table("source_watermarks", "source table recorded_at:n drop_id at:n", "source table recorded_at")
 
 
 def _what_was_told() -> None:
