@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import PersonNeeded
-from treasury import terminal
+from treasury import cases, terminal
+from treasury.options import As, Bank, Full, Json, MaybeAs, MaybePeriod, Period, Reason, Source
 from treasury.terminal import (
     Session,
     answer,
@@ -39,30 +40,9 @@ app = typer.Typer(
     help="Pay the Kartu Prakerja incentive, exactly once each, and prove it. / Salurkan insentif, tepat satu kali.",
     epilog="Example: salur init && salur intake --source drop/ && salur entitle --period 2020-07",
 )
-exceptions_app = typer.Typer(
-    no_args_is_help=True, help="Work on breaks: list, assign, comment, resolve, approve, refuse."
-)
 simulate_app = typer.Typer(no_args_is_help=True, help="An invented country to pay, and banks that answer.")
-app.add_typer(exceptions_app, name="exceptions")
+app.add_typer(cases.app, name="exceptions")
 app.add_typer(simulate_app, name="simulate")
-
-Period = Annotated[str, typer.Option("--period", help="The month, YYYY-MM.", metavar="YYYY-MM")]
-MaybePeriod = Annotated[str | None, typer.Option("--period", help="The month, YYYY-MM.", metavar="YYYY-MM")]
-As = Annotated[str, typer.Option("--as", help="Who acts.", metavar="NAME")]
-MaybeAs = Annotated[
-    str | None, typer.Option("--as", help="Who acts; the system's user, when not given.", metavar="NAME")
-]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in words without personal data.")]
-Bank = Annotated[str | None, typer.Option("--bank", help="One bank by its code; all of them, when not given.")]
-Source = Annotated[
-    str,
-    typer.Option(
-        help="A folder or fsspec URL, a platform's https address, a database's DSN, or NAME of [sources.NAME] in salur.toml.",
-        metavar="SOURCE",
-    ),
-]
-Full = Annotated[bool, typer.Option("--full", help="Ask a platform or database for all rows, not only new ones.")]
-Json = Annotated[bool, typer.Option("--json", help="Standard output is one JSON object.")]
 
 
 @app.callback()
@@ -340,71 +320,6 @@ def resume(reason: Reason = "", person: MaybeAs = None, json: Json = False) -> N
     from disbursement import steps
 
     answer(steps.brake(terminal.open_house(person), "resume", reason), json, ["Resumed."])
-
-
-def _exception(act: str, break_id: str, person: str, note: str, as_json: bool) -> None:
-    from reconciliation import steps
-
-    answer(
-        steps.act_on_exception(terminal.open_house(person), break_id, act, person, note),
-        as_json,
-        [f"{break_id}: {act} by {person}"],
-    )
-
-
-@exceptions_app.command("list")
-def exceptions_list(period: MaybePeriod = None, json: Json = False) -> None:
-    """Open breaks with kind, owner and state. Example: salur exceptions list --period 2020-07"""
-    from reconciliation import steps
-
-    rows = steps.exceptions(terminal.open_house(), maybe_period(period))
-    lines = [
-        f"{r['break_id']}  {r['kind']:<24} {r['bank']:<8} {r['case_state']:<10} {r['age_days']} d  {r['owner'] or '-'}\n"
-        f"    {r['end_to_end_id'] or r['file_name'] or ''} {rupiah(r['amount_idr'] or 0)}"
-        f"  expected: {r['expected'] or '-'}  found: {r['found'] or '-'}"
-        for r in rows
-    ]
-    answer({"exceptions": rows}, json, lines or ["No exceptions."])
-
-
-@exceptions_app.command("assign")
-def exceptions_assign(
-    break_id: str,
-    person: As,
-    to: Annotated[str, typer.Option("--to", help="Its owner from now on.")],
-    json: Json = False,
-) -> None:
-    """Give a case to its owner. Example: salur exceptions assign BRK1 --as siti --to budi"""
-    _exception("assign", break_id, person, to, json)
-
-
-@exceptions_app.command("comment")
-def exceptions_comment(
-    break_id: str,
-    person: As,
-    note: Annotated[str, typer.Option("--note", help="Words without personal data.")],
-    json: Json = False,
-) -> None:
-    """Add words to a case. Example: salur exceptions comment BRK1 --as siti --note 'bank asked'"""
-    _exception("comment", break_id, person, note, json)
-
-
-@exceptions_app.command("resolve")
-def exceptions_resolve(break_id: str, person: As, reason: Reason, json: Json = False) -> None:
-    """Propose a resolution; a second person approves it. Example: salur exceptions resolve BRK1 --as siti --reason 'fee'"""
-    _exception("resolve", break_id, person, reason, json)
-
-
-@exceptions_app.command("approve")
-def exceptions_approve(break_id: str, person: As, json: Json = False) -> None:
-    """Approve the resolution that another person proposed. Example: salur exceptions approve BRK1 --as budi"""
-    _exception("approve", break_id, person, "", json)
-
-
-@exceptions_app.command("refuse")
-def exceptions_refuse(break_id: str, person: As, reason: Reason, json: Json = False) -> None:
-    """Refuse the resolution that another person proposed. Example: salur exceptions refuse BRK1 --as budi --reason 'no letter'"""
-    _exception("refuse", break_id, person, reason, json)
 
 
 @app.command()
