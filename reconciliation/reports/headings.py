@@ -202,6 +202,9 @@ balances_idr | saldo rekening koran | statement balances
 held_idr | masih di rekening penampungan | still in the holding account
 """)
 
+INSTEAD = frozenset({"section", "measure"})
+"""Columns whose codes serve programs alone: in the workbook their words stand instead, and the Parquet tables have the codes."""
+
 EMPTY = dict.fromkeys(("by_provider", "by_platform", "by_training"), UNKNOWN)
 """What stands in a table's first column where it is null, because that says something."""
 
@@ -211,7 +214,7 @@ def meanings() -> dict[str, Mapping[str, Text]]:
     banks = {code: Text(profile.name, profile.name) for code, profile in profiles().items()}
     return {
         "section": SECTIONS,
-        "measure": MEASURES | words.BOOKED,
+        "measure": words.BOOKED | MEASURES | {f"states.{state}": text for state, text in words.STATES.items()},
         "state": words.STATES | words.INBOUND_STATES,
         "next_state": words.STATES,
         "case_state": words.CASE_STATES,

@@ -108,15 +108,9 @@ class _Formats:
         self.title = made(bold=True, font_size=15, font_color="#0D5C63")
         self.quiet = made(font_color="#51646D")
         self.bold = made(bold=True)
-        self.head = made(
-            bold=True,
-            font_color="#FFFFFF",
-            bg_color="#0D5C63",
-            text_wrap=True,
-            valign="vcenter",
-            border=1,
-            border_color="#D7DFE2",
-        )
+        head = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#0D5C63", "text_wrap": True, "valign": "vcenter"}
+        self.head = made(**head, border=1, border_color="#D7DFE2")
+        self.head_right = made(**head, border=1, border_color="#D7DFE2", align="right")
         self.text = made(num_format="@")
         self.code = made(num_format="@", font_name="Consolas", font_size=9)
         self.meaning = made(num_format="@", font_color="#51646D")
@@ -189,6 +183,7 @@ class _Column:
     write: Write
     width: int
     values: Callable[[pa.RecordBatch], list[Any]]
+    is_number: bool = False
 
 
 def _write(book: xlsxwriter.Workbook, formats: _Formats, facts: CycleFacts, part: _Sheet) -> None:
@@ -196,12 +191,19 @@ def _write(book: xlsxwriter.Workbook, formats: _Formats, facts: CycleFacts, part
     columns = list(_columns(part, formats))
     for place, column in enumerate(columns):
         sheet.set_column(place, place, column.width)
+    sheet.set_row(0, 22)
     _text(sheet, 0, 0, f"{part.title.id} · {part.title.en}", formats.title)
     _text(sheet, 1, 0, _said(facts, part), formats.quiet)
     lines = max(-(-len(t) // (c.width - 2)) for c in columns for t in (c.heading.id, c.heading.en))
     sheet.set_row(2, 15 * (lines + 1))
     for place, column in enumerate(columns):
-        _text(sheet, 2, place, f"{column.heading.id}\n{column.heading.en}", formats.head)
+        _text(
+            sheet,
+            2,
+            place,
+            f"{column.heading.id}\n{column.heading.en}",
+            formats.head_right if column.is_number else formats.head,
+        )
     row = _HEAD_ROWS
     for batch in part.table.slice(part.start, part.stop - part.start).to_batches(max_chunksize=10_000):
         values = [column.values(batch) for column in columns]
@@ -228,28 +230,42 @@ def _said(facts: CycleFacts, part: _Sheet) -> str:
 
 
 def _columns(part: _Sheet, formats: _Formats) -> Iterator[_Column]:
-    """The table's columns; one of codes is followed by what they mean."""
+    """The table's columns; one of codes is followed by what they mean, or gives way to it."""
     known = headings.meanings()
     for place, field in enumerate(part.table.schema):
-        heading, width = headings.heading_of(field.name), _width(part.table, field)
-        empty = _both(part.empty) if part.empty and place == 0 else None
-        yield _Column(heading, _writer(field, formats), width, _values(field.name, empty))
-        if field.name in known:
-            meant = {code: _both(text) for code, text in known[field.name].items()}
-            width = max(
-                [len(meant[code]) for code in pc.unique(part.table[field.name]).to_pylist() if code in meant], default=8
-            )
+        heading, name = headings.heading_of(field.name), field.name
+        meant = {code: _both(text) for code, text in known.get(name, {}).items()}
+        longest = max((len(meant.get(code) or code) for code in _codes(part.table, name, meant)), default=6)
+        if name in headings.INSTEAD:
             yield _Column(
-                Text("Arti", "Meaning"), _text_writer(formats.meaning), min(width + 1, 40), _meanings(field.name, meant)
+                heading, _text_writer(formats.text), min(longest + 1, 46), _meanings(name, meant, instead=True)
             )
+            continue
+        empty = _both(part.empty) if part.empty and place == 0 else None
+        yield _Column(
+            heading, _writer(field, formats), _width(part.table, field), _values(name, empty), _is_number(field)
+        )
+        if meant:
+            yield _Column(_MEANING, _text_writer(formats.meaning), min(longest + 1, 40), _meanings(name, meant))
+
+
+_MEANING = Text("Arti", "Meaning")
+
+
+def _is_number(field: pa.Field) -> bool:
+    return pa.types.is_integer(field.type) and field.name not in _NUMBERS_THAT_NAME
+
+
+def _codes(table: pa.Table, name: str, meant: Mapping[str, str]) -> list[str]:
+    return [code for code in pc.unique(table[name]).to_pylist() if code] if meant else []
 
 
 def _values(name: str, empty: str | None) -> Callable[[pa.RecordBatch], list[Any]]:
     return lambda batch: [empty if value is None else value for value in batch.column(name).to_pylist()]
 
 
-def _meanings(name: str, meant: Mapping[str, str]) -> Callable[[pa.RecordBatch], list[Any]]:
-    return lambda batch: [meant.get(value) for value in batch.column(name).to_pylist()]
+def _meanings(name: str, meant: Mapping[str, str], instead: bool = False) -> Callable[[pa.RecordBatch], list[Any]]:
+    return lambda batch: [meant.get(value, value if instead else None) for value in batch.column(name).to_pylist()]
 
 
 def _width(table: pa.Table, field: pa.Field) -> int:

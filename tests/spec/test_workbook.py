@@ -85,7 +85,15 @@ def _rows(sheet: Worksheet) -> list[dict[str, Any]]:
 def _figures(section: str) -> list[tuple[Any, ...]]:
     rows = _rows(_book()["Semua angka"])
     wanted = ("Name (English)", "Measure", "Count", "Rupiah")
-    return [tuple(row[name] for name in wanted) for row in rows if row["Section"] == section]
+    return [tuple(row[name] for name in wanted) for row in rows if row["Section"] == _said(headings.SECTIONS[section])]
+
+
+def _measure(code: str) -> str:
+    return _said(headings.MEASURES[code])
+
+
+def _said(text: Text) -> str:
+    return text.id if text.id == text.en else f"{text.id} / {text.en}"
 
 
 @pytest.mark.parametrize("section", ["funnel", "decided", "outcomes"])
@@ -99,21 +107,23 @@ def test_the_lines_of_the_page_are_the_rows_of_the_workbook(section: str) -> Non
 def test_hand_overs_with_what_no_name_explains_are_rows_of_the_workbook() -> None:
     expected = []
     for step in figures.hand_overs(full_cycle()):
-        expected.append((step.label.en, "sum", *step.sum))
+        expected.append((step.label.en, _measure("sum"), *step.sum))
         expected += [(term.label.en, None, *term.sum) for term in step.terms]
-        expected.append((step.label.en, "rest", *step.rest))
+        expected.append((step.label.en, _measure("rest"), *step.rest))
     assert _figures("steps") == expected
 
 
 def test_the_position_of_the_money_is_in_the_workbook_with_what_is_still_held() -> None:
     position = figures.position(full_cycle())
     names = [*(field.name for field in fields(position)), "held"]
-    assert _figures("money") == [(None, f"{name}_idr", None, getattr(position, name)) for name in names]
+    assert _figures("money") == [(None, _measure(f"{name}_idr"), None, getattr(position, name)) for name in names]
 
 
 def test_both_sides_of_every_equation_are_in_the_workbook() -> None:
     sides = [
-        (m, *s) for each in figures.equations(full_cycle()) for m, s in (("left", each.left), ("right", each.right))
+        (_measure(m), *s)
+        for each in figures.equations(full_cycle())
+        for m, s in (("left", each.left), ("right", each.right))
     ]
     assert [row[1:] for row in _figures("equations")] == sides
 
