@@ -3,6 +3,8 @@
 import json
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,6 +19,7 @@ import sqlalchemy as sa
 from ledger import queries, store
 from schemas.errors import SalurError
 from tests.lib.browser import answer, logged_in
+from tests.lib.compose import DOCKER
 from treasury import demo
 from treasury.desk import standalone
 from treasury.desk.rest import Desk
@@ -47,6 +50,7 @@ class Story:
     clicked: str = ""
     last_states: dict[str, str] = field(default_factory=dict)
     leaders: list[int] = field(default_factory=list)
+    health: dict[str, str] = field(default_factory=dict)
 
 
 def until(is_so: Callable[[], Any]) -> Any:
@@ -148,6 +152,18 @@ def release(story: Story, airflow: standalone.Standalone, cycle: demo.Cycle) -> 
     until(answer_all)
 
 
+def health(airflow: standalone.Standalone, banks: Path) -> dict[str, str]:
+    """What the health checks of the containers say of the parts that run now."""
+    known = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{airflow.url}/execution/", "SALUR_BANKS": str(banks)}
+    parts = ("api-server", "scheduler", "dag-processor", "triggerer", "banks")
+    return {
+        part: subprocess.run(
+            [sys.executable, DOCKER / "health.py", part], env=known, capture_output=True, text=True, check=False
+        ).stdout.strip()
+        for part in parts
+    }
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     stage = demo.Stage(tmp_path_factory.mktemp("cycle"))
@@ -169,12 +185,18 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             release(told, airflow, cycle)
             cycle.collect()
             until(lambda: desk.runs("answers")[0]["state"] == "success")
+            told.health = health(airflow, stage.folder / "banks")
             told.last_states = {dag_id: desk.runs(dag_id)[0]["state"] for dag_id in demo.DAGS}
     return told
 
 
 def test_every_dag_runs_to_the_end(story: Story) -> None:
     assert story.last_states == dict.fromkeys(demo.DAGS, "success")
+
+
+def test_the_health_checks_of_the_containers_see_that_every_part_works(story: Story) -> None:
+    parts = ("api-server", "scheduler", "dag-processor", "triggerer")
+    assert story.health == {part: f"{part}: healthy" for part in parts} | {"banks": "banks: 6 banks answer"}
 
 
 def test_a_viewer_the_maker_and_even_an_admin_cannot_release(story: Story) -> None:

@@ -33,7 +33,7 @@ REGISTRIES = [
     ".".join(name) for name in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("deb", "debian", "org"))
 ]
 ONE_MACHINE = ["/".join(("", *place, "")) for place in (("work", "main"), ("work", "shared"), ("root",))]
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/glossary.md", "docs/outcomes.md")
+PAGES = ("README.md", "docker/README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/glossary.md", "docs/outcomes.md")
 LINES_MAX = 550
 FUNCTION_LINES_MAX = 60
 
