@@ -17,8 +17,8 @@ setup: ## make .venv with the salur command in it; at once when nothing changed
 	@if [ -z "$(PYTHON)" ] && [ -e .venv/.salur-setup ] && .venv/bin/python -c '' 2>/dev/null; then python=.venv/bin/python; \
 	else python=$$(PYTHON="$(PYTHON)" sh scripts/find-python.sh) || exit 1; fi; "$$python" scripts/setup.py
 
-demo: setup ## one monthly cycle in Airflow against simulated banks; KEEP=1 leaves it up, APPROVE=ui waits for you
-	@KEEP="$(KEEP)" APPROVE="$(APPROVE)" $(BIN)/python -m treasury.demo
+demo: setup ## one monthly cycle in Airflow against simulated banks; KEEP=1 leaves it up, APPROVE=ui waits, DATABASE=postgresql
+	@KEEP="$(KEEP)" APPROVE="$(APPROVE)" DATABASE="$(DATABASE)" $(BIN)/python -m treasury.demo
 
 check: setup ## what a commit must pass, in under a minute: style, types, arrows, fast tests
 	@$(MAKE) -j2 --output-sync=target types lint arrows dependencies

@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 from ledger import queries
 from schemas.errors import SalurError, TryLater, WrongUsage
 from schemas.money import format_idr
+from treasury import local_postgres
 from treasury.desk import standalone
 from treasury.desk.rest import OVER, Desk
 from treasury.house import open_house
@@ -86,6 +87,7 @@ class Options:
     keep: bool
     approve: str
     people: int
+    database: str
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,36 @@ def salur(stage: Stage, *words: str) -> dict[str, Any]:
         raise SalurError(f"salur {' '.join(words)} ended with {done.returncode}.", done.stderr[-2000:])
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+@dataclass(frozen=True)
+class Databases:
+    """Where the ledger and Airflow keep their tables: DSNs of a server of our own, or None for files of SQLite."""
+
+    ledger: str | None = None
+    airflow: str | None = None
+    server: Path | None = None
+
+    def stop(self) -> None:
+        """End the server, if there is one, and with it what it held."""
+        if self.server is not None:
+            local_postgres.stop(self.server)
+
+
+def start_databases(kind: str) -> Databases:
+    """A PostgreSQL server with a database for the ledger and one for Airflow, or nothing where SQLite serves.
+
+    Errors: TryLater where there is no PostgreSQL, or it does not start.
+    """
+    if kind == "sqlite":
+        return Databases()
+    server = local_postgres.start()
+    try:
+        airflow = local_postgres.add_database(server, "airflow")
+    except BaseException:
+        local_postgres.stop(server)
+        raise
+    return Databases(local_postgres.dsn(server), airflow, server)
 
 
 def start_banks(stage: Stage) -> "subprocess.Popen[bytes]":
@@ -315,21 +347,23 @@ def demonstrate(say: Progress, stage: Stage, options: Options) -> None:
     """From nothing to a reconciled month; on the way out everything is stopped, unless it is to stay up."""
     with ExitStack() as stack:
         with say.next():
-            salur(stage, "init")
+            databases = start_databases(options.database)
+            stack.callback(databases.stop)
+            salur(stage, "init", *(("--ledger", databases.ledger) if databases.ledger else ()))
             people = ("--count", str(options.people), "--seed", str(SEED), "--out", str(stage.drop))
             salur(stage, "simulate", "people", *people)
         with say.next():
             banks = start_banks(stage)
             stack.callback(standalone.stop_group, banks.pid)
         with say.next():
-            airflow = standalone.start(stage.airflow, stage.home, AT)
+            airflow = standalone.start(stage.airflow, stage.home, AT, databases.airflow)
             stack.callback(airflow.stop)
         with airflow.login("maker") as maker:
             Cycle(say, stage, airflow, banks, maker).month(options.approve)
         tell(stage, airflow, options)
         if options.keep:
-            leaders = {"leaders": [airflow.process.pid, banks.pid]}
-            (stage.folder / PROCESSES).write_text(json.dumps(leaders))
+            left = {"leaders": [airflow.process.pid, banks.pid], "server": databases.server and str(databases.server)}
+            (stage.folder / PROCESSES).write_text(json.dumps(left))
             stack.pop_all()
 
 
@@ -353,6 +387,8 @@ def tell(stage: Stage, airflow: standalone.Standalone, options: Options) -> None
         print(
             f"Airflow (berhenti / stopped): {airflow.url}, checker / {airflow.password('checker')}; KEEP=1 leaves it up"
         )
+        if options.database != "sqlite":
+            print("Buku besar ikut berakhir dengan servernya / the ledger ends with its server; KEEP=1 keeps both")
 
 
 def stop(folder: Path) -> None:
@@ -363,8 +399,10 @@ def stop(folder: Path) -> None:
     record = folder / PROCESSES
     if not record.exists():
         raise WrongUsage(f"Nothing was left up in {folder}.")
-    for leader in json.loads(record.read_text())["leaders"]:
+    left = json.loads(record.read_text())
+    for leader in left["leaders"]:
         standalone.stop_group(leader)
+    Databases(server=Path(left["server"]) if left["server"] else None).stop()
     record.unlink()
 
 
@@ -373,6 +411,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m treasury.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", default=os.environ.get("KEEP", "") not in ("", "0"))
     parser.add_argument("--approve", choices=("api", "ui"), default=os.environ.get("APPROVE") or "api")
+    parser.add_argument(
+        "--database", choices=("sqlite", "postgresql"), default=os.environ.get("DATABASE") or "sqlite",
+        help="what keeps the ledger and Airflow's tables; a PostgreSQL server is started for it",
+    )  # fmt: skip
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--root", type=Path, default=Path("var/demo"), help="the folder for demonstrations")
     parser.add_argument("--stop", type=Path, metavar="FOLDER", help="end what a demonstration left up")
@@ -384,7 +426,7 @@ def main() -> int:
             return 0
         stage = fresh_folder(words.root)
         print(f"{stage.folder} ({shutil.disk_usage(stage.folder).free // 2**30} GiB bebas / free)")
-        demonstrate(Progress(), stage, Options(words.keep, words.approve, words.people))
+        demonstrate(Progress(), stage, Options(words.keep, words.approve, words.people, words.database))
     except SalurError as error:
         print(f"\n{error.what}\n{error.why}\n{error.do}".rstrip(), file=sys.stderr)
         return error.exit_code

@@ -61,6 +61,18 @@ def port(folder: Path) -> int:
     return int((folder / "port").read_text())
 
 
+def add_database(folder: Path, name: str) -> str:
+    """Make another empty database in the server in `folder`; its DSN."""
+    import psycopg  # late: only here is a server spoken to
+    from psycopg import sql
+
+    with psycopg.connect(
+        host=str(folder), port=port(folder), user=OWNER, dbname="postgres", autocommit=True
+    ) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return dsn(folder, name)
+
+
 def start(*, durable: bool = False) -> Path:
     """Start a server that outlives its caller; returns its folder, by which it is stopped."""
     bin_folder = binaries()
@@ -107,10 +119,7 @@ def _start_in(folder: Path, bin_folder: Path, durable: bool) -> None:
     _must(
         folder, [str(bin_folder / "pg_ctl"), "--pgdata", str(data), "--log", log, "--options", options, "-w", "start"]
     )
-    import psycopg  # late: only here is a server spoken to
-
-    with psycopg.connect(host=str(folder), port=free, user=OWNER, dbname="postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{DATABASE}"')
+    add_database(folder, DATABASE)
 
 
 def _must(folder: Path, command: list[str]) -> None:

@@ -36,7 +36,9 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
-def airflow_environment(folder: Path, home: Path, at: datetime, port: int, log_ports: list[int]) -> dict[str, str]:
+def airflow_environment(
+    folder: Path, home: Path, at: datetime, port: int, log_ports: list[int], database: str | None = None
+) -> dict[str, str]:
     """The surroundings of an Airflow that knows nothing of any other: its folder, its ports, our DAGs and no examples."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", "")])
@@ -58,6 +60,8 @@ def airflow_environment(folder: Path, home: Path, at: datetime, port: int, log_p
         "SALUR__CLOCK_SHIFT_SECONDS": str((at - datetime.now(UTC)).total_seconds()),
         "SALUR__POKE_SECONDS": "60",
     }
+    if database is not None:
+        settings["DATABASE__SQL_ALCHEMY_CONN"] = database
     return {
         **inherited,
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
@@ -93,8 +97,10 @@ class Standalone:
         self.process.wait()
 
 
-def start(folder: Path, home: Path, at: datetime) -> Standalone:
+def start(folder: Path, home: Path, at: datetime, database: str | None = None) -> Standalone:
     """Start Airflow in `folder` for the Salur home `home`, whose clock starts at `at`; return once it answers.
+
+    `database` is the DSN of Airflow's own tables; a SQLite file in the folder, when none is given.
 
     Errors: TryLater when it does not come up; whatever was started is ended first.
     """
@@ -102,7 +108,7 @@ def start(folder: Path, home: Path, at: datetime) -> Standalone:
     (folder / "config").mkdir(exist_ok=True)
     (folder / "config" / "airflow_local_settings.py").write_text(_WARM)
     port, *log_ports = free_ports(3)
-    environment = airflow_environment(folder, home, at, port, log_ports)
+    environment = airflow_environment(folder, home, at, port, log_ports, database)
     log = folder / "standalone.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
