@@ -6,6 +6,7 @@ library only: the peers' environment has nothing of ours.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import NamedTuple
 
 TRANCHE_IDR, SURVEY_IDR = 600_000, 50_000
@@ -16,6 +17,8 @@ REASONS = ("AC01", "AC04", "AM05", "BE01")
 MESSAGE_ID, PAYMENT_ID = "SYN-MSG-0001", "SYN-PMT-0001"
 NAMES = ("BUDI CONTOH", "SITI CONTOH RAHAYU", "D'CONTOH DUA", "MADE CONTOH, DRS.", "AGUS CONTOH SETIAWAN")
 CREATED_AT = datetime(2020, 8, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=7)))
+STATUS_REPORT, STATUS_REPORT_BLOCKS, STATEMENT = "status.xml", "status-blocks.xml", "statement.xml"
+"""What the files are called in the folder that all contenders read from."""
 _ROWS_PER_PIECE = 5_000
 
 
@@ -35,6 +38,17 @@ class Answer(NamedTuple):
     status: str
     reason: str | None
     amount_idr: int
+
+
+class Booking(NamedTuple):
+    """What the statement says of a transfer: its debit, or for one that was refused the reversal."""
+
+    end_to_end_id: str
+    amount_idr: int
+    direction: str
+    is_reversal: bool
+    return_code: str | None
+    bank_reference: str
 
 
 def end_to_end_id(number: int) -> str:
@@ -59,15 +73,29 @@ def answer(number: int) -> Answer:
     return Answer(end_to_end_id(number), "RJCT" if refused else "ACSC", reason, amount_idr(number))
 
 
+def booking(number: int) -> Booking:
+    """What the statement shows of it."""
+    said = answer(number)
+    is_back = said.reason is not None
+    side = "credit" if is_back else "debit"
+    return Booking(said.end_to_end_id, said.amount_idr, side, is_back, said.reason, f"SYN-REF-{number}")
+
+
 def control_sum_idr(count: int) -> int:
     """The sum of the first `count` transfers."""
     surveys = len(range(0, count, SURVEY_EVERY))
     return surveys * SURVEY_IDR + (count - surveys) * TRANCHE_IDR
 
 
-def refused_count(count: int) -> int:
-    """How many of the first `count` are refused."""
-    return len(range(0, count, REJECTED_EVERY))
+def make(size: int, folder: Path) -> None:
+    """Write the bank's messages about so many transfers to `folder`."""
+    for name, pieces in (
+        (STATUS_REPORT, status_report(size)),
+        (STATUS_REPORT_BLOCKS, status_report(size, 1)),
+        (STATEMENT, statement(size)),
+    ):
+        with (folder / name).open("wb") as file:
+            file.writelines(pieces)
 
 
 def status_report(count: int, transfers_per_block: int | None = None) -> Iterator[bytes]:
@@ -129,15 +157,15 @@ def _balance(code: str, amount: int) -> str:
 
 
 def _entry(number: int) -> str:
-    back = number % REJECTED_EVERY == 0
-    side, reversal = ("CRDT", "<RvslInd>true</RvslInd>") if back else ("DBIT", "")
-    returned = f"<RtrInf><Rsn><Cd>{REASONS[number // REJECTED_EVERY % 4]}</Cd></Rsn></RtrInf>" if back else ""
+    shown = booking(number)
+    side, reversal = ("CRDT", "<RvslInd>true</RvslInd>") if shown.is_reversal else ("DBIT", "")
+    returned = f"<RtrInf><Rsn><Cd>{shown.return_code}</Cd></Rsn></RtrInf>" if shown.return_code else ""
     return (
-        f'<Ntry><Amt Ccy="IDR">{amount_idr(number)}.00</Amt><CdtDbtInd>{side}</CdtDbtInd>{reversal}<Sts>BOOK</Sts>'
+        f'<Ntry><Amt Ccy="IDR">{shown.amount_idr}.00</Amt><CdtDbtInd>{side}</CdtDbtInd>{reversal}<Sts>BOOK</Sts>'
         "<BookgDt><Dt>2020-09-01</Dt></BookgDt><ValDt><Dt>2020-09-01</Dt></ValDt>"
-        f"<AcctSvcrRef>SYN-REF-{number}</AcctSvcrRef><BkTxCd><Prtry><Cd>{'RETR' if back else 'TRSF'}</Cd></Prtry></BkTxCd>"
+        f"<AcctSvcrRef>{shown.bank_reference}</AcctSvcrRef><BkTxCd><Prtry><Cd>{'RETR' if shown.is_reversal else 'TRSF'}</Cd></Prtry></BkTxCd>"
         f"<NtryDtls><TxDtls><Refs><MsgId>{MESSAGE_ID}</MsgId><PmtInfId>{PAYMENT_ID}</PmtInfId>"
-        f"<EndToEndId>{end_to_end_id(number)}</EndToEndId></Refs>"
+        f"<EndToEndId>{shown.end_to_end_id}</EndToEndId></Refs>"
         f"<RltdPties><Cdtr><Nm>CONTOH {number % 977}</Nm></Cdtr><CdtrAcct><Id><Othr><Id>{9_000_000_000 + number}</Id>"
         "</Othr></Id></CdtrAcct></RltdPties><RmtInf><Ustrd>Insentif contoh</Ustrd></RmtInf>"
         f"{returned}</TxDtls></NtryDtls></Ntry>\n"
