@@ -18,6 +18,7 @@ import fsspec
 from cryptography.exceptions import InvalidTag
 
 from ledger.keyring import Keyring, sha256_hex
+from ledger.stores import reason_of, store_errors
 from schemas.errors import EvidenceDamaged, TryLater
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -58,13 +59,11 @@ class Archive:
             self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
             self._write_sealed(partial, key, chunks)
             self._fs.mv(partial, path)
-        except OSError as error:
-            with suppress(OSError):  # room for the next attempt
+        except store_errors() as error:
+            with suppress(*store_errors()):  # room for the next attempt
                 self._fs.rm(partial)
             raise TryLater(
-                "The archive cannot be written.",
-                error.strerror or type(error).__name__,
-                "Free space or mend the store.",
+                "The archive cannot be written.", reason_of(error), "Free space or mend the store."
             ) from None
         return key
 
@@ -102,6 +101,8 @@ class Archive:
             raise _damaged(
                 key, "missing" if isinstance(error, FileNotFoundError) else "changed or unreadable"
             ) from None
+        except store_errors() as error:
+            raise TryLater("The archive cannot be reached.", reason_of(error), "Mend the store.") from None
         if digest.hexdigest() != key:
             raise _damaged(key, "not the bytes that were stored")
         yield clear

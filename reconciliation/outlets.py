@@ -22,6 +22,7 @@ import pyarrow.csv as pa_csv
 
 from ledger.house import House
 from ledger.parquet import to_parquet
+from ledger.stores import reason_of, store_errors
 from platforms.client import Client, Patience
 from schemas.errors import InputRejected, TryLater, WrongUsage
 from schemas.tables import instants_as_text
@@ -113,10 +114,10 @@ class Folder:
         """Write the notice; returns the bytes of its manifest. What is there whole already is held against it."""
         try:
             return self._give(notice, rows)
-        except OSError as error:
+        except store_errors() as error:
             raise TryLater(
                 f"The outlet {self.name} cannot be written to now.",
-                error.strerror or type(error).__name__,
+                reason_of(error),
                 "Mend the place, then give the command again.",
             ) from None
 
