@@ -32,8 +32,11 @@ from schemas.errors import EXIT_BUG, PersonNeeded, SalurError
 from schemas.identifiers import normalise_accounts, normalise_phones
 from schemas.tables import conform, empty
 
-REMITTANCE = "INSENTIF KARTU PRAKERJA {period}"
-"""What the recipient reads on the statement."""
+_REMITTANCE = {
+    "incentive": "INSENTIF TAHAP {sequence} KARTU PRAKERJA {period}",
+    "survey": "SURVEI {sequence} KARTU PRAKERJA {period}",
+}
+"""What the recipient reads on the statement, by benefit: what the money is for comes first, since banks cut the end off."""
 
 
 class PromiseBroken(SalurError):
@@ -85,7 +88,7 @@ def make(
     batches = form_batches(instructions, targets=targets, period=period, created_at=cut_off)
     files, rows = [], []
     for batch in batches:
-        mine = [_write(house, known[batch.channel], batch, file, orders, cut_off, period) for file in batch.files]
+        mine = [_write(house, known[batch.channel], batch, file, orders, cut_off) for file in batch.files]
         rows.append(_batch_row(batch, mine, period, maker, cut_off))
         files += mine
         house.say(f"{batch.batch}: {batch.transaction_count:,} instructions in {len(mine)} files")
@@ -110,6 +113,7 @@ def _clear_orders(
             "channel": instructions.column("channel"),
             "creditor_account": pa.array([accounts.get(who) for who in people], pa.string()),
             "creditor_name": pa.array([names.get(who, "") for who in people], pa.string()),
+            "remittance": _remittances(instructions),
         }
     )
     fitting, refused = [], [empty("left_out.v1")]
@@ -126,6 +130,13 @@ def _clear_orders(
             refused.append(leave_out(_of(instructions, which), reason))
     orders = pa.concat_tables(fitting)
     return _of(instructions, orders.column("end_to_end_id").combine_chunks()), orders, pa.concat_tables(refused)
+
+
+def _remittances(instructions: pa.Table) -> pa.Array:
+    """What each recipient reads: the benefit, which tranche or survey of it, and the month."""
+    columns = (instructions.column(name).to_pylist() for name in ("benefit", "sequence", "period"))
+    texts = [_REMITTANCE[benefit].format(sequence=n, period=month) for benefit, n, month in zip(*columns, strict=True)]
+    return pa.array(texts, pa.string())
 
 
 def _of(instructions: pa.Table, references: pa.Array) -> pa.Table:
@@ -167,7 +178,7 @@ def _own_names(house: House, connection: Connection, people: list[str]) -> dict[
 
 
 def _write(
-    house: House, profile: Profile, batch: Batch, file: File, orders: pa.Table, cut_off: datetime, period: str
+    house: House, profile: Profile, batch: Batch, file: File, orders: pa.Table, cut_off: datetime
 ) -> dict[str, Any]:
     """Write one file, hold it against the official schema, read it back, re-total it, and keep its bytes."""
     references = file.instructions.column("end_to_end_id").combine_chunks()
@@ -184,7 +195,6 @@ def _write(
         debtor_agent=profile.agent,
         creditor_agent=profile.agent,
         category_purpose=profile.category_purpose,
-        remittance=REMITTANCE.format(period=period),
     )
     data = pain001.write(mine, header)
     findings = validate(data, profile.format)

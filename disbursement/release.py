@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from schemas.codes import BENEFITS
 from schemas.errors import InputRejected, PersonNeeded
 from schemas.identifiers import same_person
 from schemas.money import format_idr
@@ -52,13 +53,22 @@ def check_release(batch: Mapping[str, Any], person: str, digest: str, given_by: 
         )
 
 
-def shown(batch: Mapping[str, Any]) -> str:
-    """What a person is shown before agreeing, in Indonesian and English."""
+def shown(batch: Mapping[str, Any], benefits: Mapping[str, Mapping[str, int]]) -> str:
+    """What a person is shown before agreeing, in Indonesian and English.
+
+    `benefits`: what the batch is made of, by benefit transaction_count and amount_idr; they make up the whole batch.
+    """
+    assert sum(part["transaction_count"] for part in benefits.values()) == batch["transaction_count"], "all of it"
+    parts = "".join(
+        f"- {BENEFITS[name][0].capitalize()} / {BENEFITS[name][1]}: **{part['transaction_count']:,}** ="
+        f" **{format_idr(part['amount_idr'])}**\n"
+        for name, part in sorted(benefits.items())
+    )
     count, amount = batch["transaction_count"], format_idr(batch["control_sum_idr"])
     return (
         f"**Batch {batch['batch']}** — {batch['channel'].upper()}\n\n"
         f"Jumlah perintah bayar / instructions: **{count:,}**\n\n"
-        f"Jumlah uang / sum: **{amount}**\n\n"
+        f"Jumlah uang / sum: **{amount}**\n\n{parts}\n"
         f"Tanggal pelaksanaan / execution date: **{batch['execution_date']:%Y-%m-%d}**\n\n"
         f"Pembuat / maker: {batch['maker']}\n\n"
         f"Digest: `{batch['digest']}`\n"

@@ -79,6 +79,22 @@ def batch_rows(connection: sa.Connection, period: str | None = None) -> list[dic
     return [row | {"state": min(states.get(row["batch"], {"drafted"}), key=_BATCH_ORDER.index)} for row in rows]
 
 
+def batch_benefits(
+    connection: sa.Connection, *, period: str | None = None, batch: str | None = None
+) -> dict[str, dict[str, dict[str, int]]]:
+    """What each batch is made of: by batch and benefit transaction_count and amount_idr, in whole rupiah."""
+    i = store.instructions.c
+    query = sa.select(i.batch, i.benefit, sa.func.count(), sa.func.sum(i.amount_idr)).group_by(i.batch, i.benefit)
+    if period is not None:
+        query = query.where(i.period == period)
+    if batch is not None:
+        query = query.where(i.batch == batch)
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for name, benefit, count, total in connection.execute(query.order_by(i.batch, i.benefit)):
+        found.setdefault(name, {})[benefit] = {"transaction_count": int(count), "amount_idr": int(total)}
+    return found
+
+
 _ENDS_KEY = ("participant_id", "benefit", "sequence", "attempt")
 
 

@@ -2,6 +2,13 @@
 
 from typing import Final
 
+# --- benefits (contract, section 2) ----------------------------------------------------------------------------------
+BENEFITS: Final[dict[str, tuple[str, str]]] = {
+    # benefit: (Indonesian, English)
+    "incentive": ("insentif", "incentive"),
+    "survey": ("survei", "survey"),
+}
+
 # --- decisions of `entitle` (contract, section 2, rule 5) ------------------------------------------------------------
 DECISIONS: Final = ("complete", "lapsed", "not_due", "held", "due")
 

@@ -133,6 +133,7 @@ FIELDS: dict[str, Field] = {
             "observed": "what was seen",
             "archive_key": "SHA-256 under which the archive keeps the bytes",
             "reference": "the reference of money received (SP2D)",
+            "remittance": "what the recipient reads of a payment on a statement",
             "currency": "ISO 4217",
             "end": "how an attempt ended without paying",
             "format": "the message format and version",

@@ -132,7 +132,7 @@ TABLES: dict[str, Table] = {
             ),
             _table(
                 "orders.v1",
-                "end_to_end_id amount_idr creditor_account creditor_name",
+                "end_to_end_id amount_idr creditor_account creditor_name remittance",
                 "end_to_end_id",
             ),
             # --- what came back

@@ -165,12 +165,12 @@ def instruct(
 @app.command()
 def batches(period: MaybePeriod = None, json: Json = False) -> None:
     """Batches with what they pay, their digest and where they stand. Example: salur batches --period 2020-07 --json"""
-    from ledger import queries
+    from treasury import exports
 
-    rows = queries.batches(terminal.open_house().store, maybe_period(period))
+    rows = exports.batches(terminal.open_house(), maybe_period(period))
     lines = [
         f"{row['batch']}  {row['state']:<10} {row['transaction_count']:>7,}  {rupiah(row['control_sum_idr']):>20}"
-        f"  maker {row['maker']}\n    digest {row['digest']}"
+        f"  maker {row['maker']}\n    {exports.made_of(row)}\n    digest {row['digest']}"
         for row in rows
     ]
     answer({"batches": rows}, json, lines or ["No batches."])

@@ -1,7 +1,7 @@
 """Tables for outsiders, the story of one person, where a cycle stands, and whether the house is in order."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ledger.parquet import get_table
 from reconciliation import evidence, telling
 from reconciliation.outlets import open_outlets
 from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
+from schemas.money import format_idr
 from schemas.tables import TABLES as TABLES_BY_NAME
 from schemas.tables import instants_as_text
 
@@ -106,6 +107,19 @@ def write(house: House, name: str, period: str | None, out: Path) -> int:
         pq.write_table(rows, unfinished)
     unfinished.replace(out)
     return int(rows.num_rows)
+
+
+def batches(house: House, period: str | None) -> list[dict[str, Any]]:
+    """Batches as `queries.batches` has them, each with what it is made of: `benefits`, counts and whole rupiah."""
+    with house.store.reading() as connection:
+        parts = queries.batch_benefits(connection, period=period)
+        return [row | {"benefits": parts[row["batch"]]} for row in queries.batch_rows(connection, period)]
+
+
+def made_of(batch: Mapping[str, Any]) -> str:
+    """What a batch is made of, for a person: `12 incentive Rp7.200.000, 3 survey Rp150.000`."""
+    parts = batch["benefits"].items()
+    return ", ".join(f"{each['transaction_count']:,} {name} {format_idr(each['amount_idr'])}" for name, each in parts)
 
 
 def explain(house: House, participant: str) -> list[dict[str, Any]]:

@@ -32,10 +32,10 @@ FORMATS = {"pain.001.001.03": ("BIC", "{}"), "pain.001.001.09": ("BICFI", "<Dt>{
 
 @dataclass(frozen=True)
 class Header:
-    """What is said once in a message: who pays, from where, when and for what.
+    """What is said once in a message: who pays, from where and when.
 
     `created_at` bears an offset and is written in Jakarta's, to the second. `category_purpose` is an ISO code (SSBE,
-    GOVT). `remittance` is repeated on every transfer: what the recipient reads.
+    GOVT).
     """
 
     format: str
@@ -48,7 +48,6 @@ class Header:
     debtor_agent: Agent
     creditor_agent: Agent
     category_purpose: str
-    remittance: str
 
     def __post_init__(self) -> None:
         assert self.format in FORMATS, "a version of pain.001 that we write"
@@ -64,7 +63,6 @@ class Header:
             (self.debtor_name, 140),
             (self.debtor_account, 34),
             (self.category_purpose, 4),
-            (self.remittance, 140),
         )
 
 
@@ -84,22 +82,27 @@ def write(orders: pa.Table, header: Header) -> bytes:
     """
     table = conform(orders, "orders.v1")
     control_sum = _check(table)
-    before, after = _transfer_frame(header)
+    agent = _agent(header, header.creditor_agent)
     parts: list[str | pa.ChunkedArray] = [
         "<CdtTrfTxInf><PmtId><EndToEndId>",
         _escape(table["end_to_end_id"]),
         '</EndToEndId></PmtId><Amt><InstdAmt Ccy="IDR">',
         table["amount_idr"].cast(pa.large_string()),
-        before,
+        f"</InstdAmt></Amt><CdtrAgt>{agent}</CdtrAgt><Cdtr><Nm>",
         _escape(table["creditor_name"]),
         "</Nm></Cdtr><CdtrAcct><Id><Othr><Id>",
         _escape(table["creditor_account"]),
-        after,
+        "</Id></Othr></Id></CdtrAcct><RmtInf><Ustrd>",
+        _escape(table["remittance"]),
+        "</Ustrd></RmtInf></CdtTrfTxInf>\n",
         "",
     ]
     line = pc.binary_join_element_wise(*(pa.scalar(p, pa.large_string()) if isinstance(p, str) else p for p in parts))
     opening = _opening(header, table.num_rows, control_sum)
     return b"".join((opening.encode(), *map(_text_of, line.chunks), b"</PmtInf>\n</CstmrCdtTrfInitn>\n</Document>\n"))
+
+
+_LENGTHS_MAX = {"end_to_end_id": 35, "creditor_account": 34, "creditor_name": 140, "remittance": 140}
 
 
 def _check(orders: pa.Table) -> int:
@@ -113,7 +116,7 @@ def _check(orders: pa.Table) -> int:
         raise UnwritableOrders("The control sum has more than 18 digits.", "", "Write several files.")
     if len(pc.unique(orders["end_to_end_id"])) != orders.num_rows:
         raise UnwritableOrders("An end-to-end id stands twice in one file.")
-    for column, limit in (("end_to_end_id", 35), ("creditor_account", 34), ("creditor_name", 140)):
+    for column, limit in _LENGTHS_MAX.items():
         if all(_is_simple(chunk, limit) for chunk in orders[column].chunks):
             continue
         length = pc.utf8_length(orders[column])
@@ -166,13 +169,6 @@ def _agent(header: Header, agent: Agent) -> str:
     return f"<FinInstnId><Othr><Id>{_escape_text(agent.other_id or '')}</Id></Othr></FinInstnId>"
 
 
-def _transfer_frame(header: Header) -> tuple[str, str]:
-    """The text between the amount and the name, and the text behind the account."""
-    before = f"</InstdAmt></Amt><CdtrAgt>{_agent(header, header.creditor_agent)}</CdtrAgt><Cdtr><Nm>"
-    remittance = f"<RmtInf><Ustrd>{_escape_text(header.remittance)}</Ustrd></RmtInf>"
-    return before, f"</Id></Othr></Id></CdtrAcct>{remittance}</CdtTrfTxInf>\n"
-
-
 def _opening(header: Header, count: int, control_sum: int) -> str:
     created_at = header.created_at.astimezone(UTC).astimezone(JAKARTA).isoformat(timespec="seconds")
     execution = FORMATS[header.format][1].format(header.execution_date.isoformat())
@@ -199,7 +195,7 @@ LAYOUT = Layout("pain.001", 3, 9, "CstmrCdtTrfInitn", "pain001.yaml", ("PmtInf",
 def read_back(data: bytes) -> ReadBack:
     """What the bytes of a message of ours say, read as a stranger would; a contradiction raises `FileContradicts`.
 
-    Every transfer must have an id, whole rupiah, a name and an account; their count and sum must be what the message
+    Every transfer must have an id, whole rupiah, a name, an account and what it is for; their count and sum must be what the message
     states in its header and in its one payment block.
     """
     message = parse(data, LAYOUT)
@@ -211,11 +207,9 @@ def read_back(data: bytes) -> ReadBack:
     if not pc.all(pc.fill_null(pc.equal(transfers["currency"], "IDR"), False)).as_py():
         raise FileContradicts("A transfer in a written message is not in rupiah.")
     amounts = parse_idr_array(transfers["amount"])
-    orders = transfers.select(["end_to_end_id", "creditor_account", "creditor_name"]).append_column(
-        "amount_idr", amounts
-    )
+    orders = transfers.select(list(_LENGTHS_MAX)).append_column("amount_idr", amounts)
     if any(column.null_count for column in orders.columns):
-        raise FileContradicts("A transfer in a written message lacks its amount, account or name.")
+        raise FileContradicts("A transfer in a written message lacks its amount, account, name or remittance.")
     count, control_sum = orders.num_rows, int(pc.sum(amounts.cast(pa.decimal128(38, 0))).as_py() or 0)
     for level in (header, rows):
         stated = [level[name].drop_null().to_pylist() for name in ("transaction_count", "control_sum")]

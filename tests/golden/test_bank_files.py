@@ -25,9 +25,14 @@ ORDERS = pa.Table.from_pylist(
             "amount_idr": amount,
             "creditor_account": f"628000000010{n}",
             "creditor_name": name,
+            "remittance": remittance,
         }
-        for n, (amount, name) in enumerate(
-            [(600_000, "CONTOH SATU"), (50_000, "D'CONTOH DUA"), (600_000, "TIGA & <EMPAT>")]
+        for n, (amount, name, remittance) in enumerate(
+            [
+                (600_000, "CONTOH SATU", "Insentif tahap 1 contoh"),
+                (50_000, "D'CONTOH DUA", "Survei 1 contoh"),
+                (600_000, "TIGA & <EMPAT>", "Insentif & <tahap> 4"),
+            ]
         )
     ],
     TABLES["orders.v1"].schema,
@@ -49,7 +54,6 @@ def test_a_payment_file_is_written_byte_for_byte(version: str, agent: Agent) -> 
         debtor_agent=agent,
         creditor_agent=agent,
         category_purpose="SSBE",
-        remittance="Insentif contoh",
     )
     written = pain001.write(ORDERS, header)
     assert written == (FOLDER / f"{version}.xml").read_bytes()

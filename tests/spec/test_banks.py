@@ -167,7 +167,8 @@ class TestNames:
 
 def _orders(rows: list[tuple[str, int, str, str]]) -> pa.Table:
     names = ("end_to_end_id", "amount_idr", "creditor_account", "creditor_name")
-    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], TABLES["orders.v1"].schema)
+    orders = [dict(zip(names, row, strict=True)) | {"remittance": "contoh"} for row in rows]
+    return pa.Table.from_pylist(orders, TABLES["orders.v1"].schema)
 
 
 def _header() -> Header:
@@ -182,7 +183,6 @@ def _header() -> Header:
         debtor_agent=Agent(bic="BNINIDJA"),
         creditor_agent=Agent(bic="BNINIDJA"),
         category_purpose="SSBE",
-        remittance="contoh",
     )
 
 

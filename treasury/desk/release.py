@@ -33,7 +33,7 @@ def checkers() -> list[HITLUser]:
 
 
 def question(batch: dict[str, Any]) -> tuple[str, str]:
-    """Subject and body of the question about a batch, Indonesian first: what leaves, how much, and its digest."""
+    """Subject and body of the question about a batch, Indonesian first: what leaves, how much of what, and its digest."""
     from disbursement.release import shown
 
     channel, amount = str(batch["channel"]).upper(), format_idr(batch["control_sum_idr"])
@@ -47,20 +47,21 @@ Berkas sudah dibuat dan **belum dikirim**. *Approve*: tepat bita dengan sidik ja
 *The files are made and **nothing is sent**. Approve lets exactly the bytes with this digest go. Reject withdraws the
 batch; its entitlements are free again.*
 
-{shown(batch)}""",
+{shown(batch, batch["benefits"])}""",
     )
 
 
 def find_batch(batch: str) -> dict[str, Any]:
-    """The batch as the ledger shows it now.
+    """The batch as the ledger shows it now, with what it is made of (`benefits`).
 
     Errors: AirflowFailException when there is none of that id.
     """
     from ledger import queries
 
-    for row in queries.batches(house().store):
-        if row["batch"] == batch:
-            return dict(row)
+    with house().store.reading() as connection:
+        for row in queries.batch_rows(connection):
+            if row["batch"] == batch:
+                return row | {"benefits": queries.batch_benefits(connection, batch=batch)[batch]}
     raise AirflowFailException(f"the ledger knows no batch {batch}")
 
 
