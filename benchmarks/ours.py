@@ -30,7 +30,8 @@ class Job:
 
 
 def _orders(size: int) -> pa.Table:
-    return pa.table(dict(zip(inputs.Order._fields, zip(*map(inputs.order, range(size)), strict=True), strict=True)))
+    table = pa.table(dict(zip(inputs.Order._fields, zip(*map(inputs.order, range(size)), strict=True), strict=True)))
+    return table.append_column("remittance", pa.repeat("Insentif contoh", size))
 
 
 def _header() -> pain001.Header:
@@ -45,7 +46,6 @@ def _header() -> pain001.Header:
         debtor_agent=Agent(bic="BNINIDJA"),
         creditor_agent=Agent(bic="BNINIDJA"),
         category_purpose="SSBE",
-        remittance="Insentif contoh",
     )
 
 
