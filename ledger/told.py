@@ -48,6 +48,12 @@ def decided(connection: sa.Connection, archive: Archive) -> Iterator[tuple[pa.Ta
         yield get_table(archive, key), queries.left_out(connection, archive, period), from_micros(at)
 
 
+def last_cut_off(connection: sa.Connection) -> datetime | None:
+    """The latest cut-off that was decided at, of any period; None before the first decision."""
+    micros = connection.scalar(sa.select(sa.func.max(store.entitlement_runs.c.cut_off)))
+    return None if micros is None else from_micros(micros)
+
+
 def last_told(connection: sa.Connection) -> pa.Table:
     """What each entitlement's participant was told last: outcomes.v1 without the words."""
     t = store.told_outcomes.c

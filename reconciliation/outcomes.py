@@ -46,21 +46,24 @@ class Decided(NamedTuple):
     at: datetime
 
 
-def outcomes(decided: Iterable[Decided], instructions: pa.Table, *, on_hold: Collection[str], today: date) -> pa.Table:
+def outcomes(
+    decided: Iterable[Decided], instructions: pa.Table, *, on_hold: Collection[str], reached: date
+) -> pa.Table:
     """Where every entitlement stands: STANDING and `is_quiet` (no news unless something was told before), by key.
 
     `decided`: period by period, the last one first. `instructions`: INSTRUCTED, every attempt. `on_hold`: whom a person
-    keeps from being paid now. `today`, Jakarta's: what is unpaid after its last payment date is lapsed.
+    keeps from being paid now. `reached`, the date in Jakarta of the last cut-off: what is unpaid and has a last payment
+    date before it is lapsed, as `entitle` holds it.
     """
     last = _last_attempts(instructions)
     standing = last.filter(pc.not_equal(last["state"], "withdrawn"))
-    parts = [_of_instructions(standing, today)]
+    parts = [_of_instructions(standing, reached)]
     seen = standing.select(KEY)
     for period in decided:
         rows = period.decisions.select(_DECIDED).filter(pc.not_equal(period.decisions["decision"], "complete"))
         rows = rows.join(seen, list(KEY), join_type="left anti")
         seen = pa.concat_tables([seen, rows.select(KEY)])
-        parts.append(_of_decisions(_with_left_out(rows, period.left_out, on_hold), period.at, today))
+        parts.append(_of_decisions(_with_left_out(rows, period.left_out, on_hold), period.at, reached))
     return _sorted(pa.concat_tables(parts))
 
 
@@ -113,8 +116,8 @@ def _last_attempts(instructions: pa.Table) -> pa.Table:
     return instructions.join(last, [*KEY, "attempt"], join_type="left semi")
 
 
-def _of_instructions(rows: pa.Table, today: date) -> pa.Table:
-    rows = _with_is_past(rows, today)
+def _of_instructions(rows: pa.Table, reached: date) -> pa.Table:
+    rows = _with_is_past(rows, reached)
     for name in ("code_list", "reason_code"):
         rows = _set(rows, name, pc.coalesce(rows[name], ""))
     return _told(rows, ("state", "code_list", "reason_code", "is_past"), of_instruction)
@@ -130,8 +133,8 @@ def _with_left_out(rows: pa.Table, left_out: pa.Table, on_hold: Collection[str])
     return _set(rows, "reasons", pc.if_else(is_due, pc.coalesce(reason, rows["reasons"]), rows["reasons"]))
 
 
-def _of_decisions(rows: pa.Table, decided_at: datetime, today: date) -> pa.Table:
-    rows = _with_is_past(rows, today)
+def _of_decisions(rows: pa.Table, decided_at: datetime, reached: date) -> pa.Table:
+    rows = _with_is_past(rows, reached)
     rows = rows.append_column("has_due_on", pc.is_valid(rows["due_on"]))
     rows = rows.append_column(
         "status_at", pa.repeat(pa.scalar(decided_at, STANDING.field("status_at").type), len(rows))
@@ -155,8 +158,8 @@ def _told(rows: pa.Table, by: tuple[str, ...], tell: Callable[..., Telling]) -> 
     return with_words.select(_QUIET.names).cast(_QUIET)
 
 
-def _with_is_past(rows: pa.Table, today: date) -> pa.Table:
-    return rows.append_column("is_past", pc.coalesce(pc.less(rows["last_payment_date"], pa.scalar(today)), False))
+def _with_is_past(rows: pa.Table, reached: date) -> pa.Table:
+    return rows.append_column("is_past", pc.coalesce(pc.less(rows["last_payment_date"], pa.scalar(reached)), False))
 
 
 def _differ(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:

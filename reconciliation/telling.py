@@ -5,6 +5,7 @@ keys, so that a receiver who has it already can drop it. A platform out of reach
 """
 
 from collections import Counter
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -57,11 +58,14 @@ def standing(house: House, period: str | None = None) -> pa.Table:
 
 
 def _outcomes(house: House, connection: Connection) -> pa.Table:
+    last = told.last_cut_off(connection)
     return outcomes(
         (Decided(*each) for each in told.decided(connection, house.archive)),
         told.instructed(connection),
         on_hold=queries.held_people(connection),
-        today=jakarta_date(house.at),
+        reached=jakarta_date(last)
+        if last
+        else date.min,  # not the clock: a rehearsal of a past month is the same on any day
     )
 
 

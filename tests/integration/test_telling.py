@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -369,3 +370,14 @@ def test_a_folder_that_was_left_half_written_is_finished(house: House) -> None:
     assert manifest["files"] == {
         name: sha256_hex((out / name).read_bytes()) for name in FILES if "manifest" not in name
     }
+
+
+def test_a_past_month_is_rehearsed_without_being_told_that_it_has_lapsed(tmp_path: Path) -> None:
+    init_house(tmp_path / "home", joined.AT)
+    years_later = joined.AT + timedelta(days=2000)
+    house = joined.opened(tmp_path / "home", years_later)
+    paying.intake(house, str(write_drop(tmp_path / "drop", people(3, ["bca"]))))
+    paying.entitle(house, joined.PERIOD)
+    assert telling.tell(house)["statuses"] == {"dijadwalkan": 3}
+    paying.entitle(house, "2025-12")
+    assert telling.tell(house)["statuses"] == {"gagal": 3}

@@ -20,7 +20,7 @@ def outcomes(
     instructions: Sequence[Row],
     *,
     on_hold: Collection[str],
-    today: date,
+    reached: date,
 ) -> list[Row]:
     """The same as `reconciliation.outcomes.outcomes`, of rows."""
     found: dict[Key, Row] = {}
@@ -32,13 +32,15 @@ def outcomes(
                 reasons = ["on_hold"]
             elif row["decision"] == "due" and key_of(row) in aside:
                 reasons = [aside[key_of(row)]]
-            told = of_decision(row["decision"], reasons, row["due_on"] is not None, _is_past(row, today))
+            told = of_decision(row["decision"], reasons, row["due_on"] is not None, _is_past(row, reached))
             if told is not None:
                 found[key_of(row)] = _standing(row, at) | told._asdict()
     for row in sorted(instructions, key=lambda each: each["attempt"]):
         mine = [each for each in instructions if key_of(each) == key_of(row)]
         if row["attempt"] == max(each["attempt"] for each in mine) and row["state"] != "withdrawn":
-            told = of_instruction(row["state"], row["code_list"] or "", row["reason_code"] or "", _is_past(row, today))
+            told = of_instruction(
+                row["state"], row["code_list"] or "", row["reason_code"] or "", _is_past(row, reached)
+            )
             found[key_of(row)] = _standing(row, row["status_at"]) | told._asdict()
     return [found[key] for key in sorted(found)]
 
@@ -60,8 +62,8 @@ def changes(previous: Sequence[Row], now: Sequence[Row], at: datetime) -> list[R
     return [news[key] for key in sorted(news)]
 
 
-def _is_past(row: Row, today: date) -> bool:
-    return row["last_payment_date"] is not None and row["last_payment_date"] < today
+def _is_past(row: Row, reached: date) -> bool:
+    return row["last_payment_date"] is not None and row["last_payment_date"] < reached
 
 
 def _standing(row: Row, at: datetime) -> Row:

@@ -11,7 +11,7 @@ from schemas.tables import TABLES
 
 AT = datetime(2020, 7, 1, 2, tzinfo=UTC)
 DECIDED_AT = datetime(2020, 6, 30, 2, tzinfo=UTC)
-TODAY = date(2020, 7, 1)
+REACHED = date(2020, 7, 1)
 TRANCHE = 600_000
 
 Row = dict[str, Any]

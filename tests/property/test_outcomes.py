@@ -12,10 +12,10 @@ from reconciliation.outcomes import changes, outcomes
 from schemas.codes import INSTRUCTION_STATES, LEFT_OUT
 from schemas.outcomes import STATUSES, TO_DO
 from tests.lib import plain_outcomes
-from tests.lib.told import AT, TODAY, Row, aside, decided, decision, instruction, instructions, standing
+from tests.lib.told import AT, REACHED, Row, aside, decided, decision, instruction, instructions, standing
 
 PERIODS = ("2020-07", "2020-06", "2020-05")
-DAYS = (None, date(2020, 6, 30), TODAY, date(2020, 7, 2))
+DAYS = (None, date(2020, 6, 30), REACHED, date(2020, 7, 2))
 people = st.sampled_from(("P1", "P2", "P3"))
 keys = st.tuples(people, st.sampled_from(("incentive", "survey")), st.integers(1, 2))
 meant = st.sampled_from(
@@ -79,8 +79,8 @@ def test_what_is_told_and_what_of_it_is_news_is_what_a_plain_reading_says(
     known: list[Any], made: list[Row], on_hold: set[str], before: list[Row]
 ) -> None:
     tables = [decided(rows, out, at) for rows, out, at in known]
-    now = outcomes(tables, instructions(*made), on_hold=on_hold, today=TODAY)
-    plain = plain_outcomes.outcomes(known, made, on_hold=on_hold, today=TODAY)
+    now = outcomes(tables, instructions(*made), on_hold=on_hold, reached=REACHED)
+    plain = plain_outcomes.outcomes(known, made, on_hold=on_hold, reached=REACHED)
     assert now.to_pylist() == plain
     news = changes(standing(*before), now, AT).to_pylist()
     assert news == plain_outcomes.changes(before, plain, AT)
@@ -88,7 +88,9 @@ def test_what_is_told_and_what_of_it_is_news_is_what_a_plain_reading_says(
 
 @given(periods(), orders(), previous)
 def test_once_told_nothing_is_news(known: list[Any], made: list[Row], before: list[Row]) -> None:
-    now = outcomes([decided(rows, out, at) for rows, out, at in known], instructions(*made), on_hold=(), today=TODAY)
+    now = outcomes(
+        [decided(rows, out, at) for rows, out, at in known], instructions(*made), on_hold=(), reached=REACHED
+    )
     news = changes(standing(*before), now, AT).to_pylist()
     told = {plain_outcomes.key_of(row): row for row in [*before, *news]}
     assert changes(standing(*told.values()), now, AT).num_rows == 0

@@ -15,14 +15,14 @@ import pytest
 from reconciliation.outcomes import audible, changes, outcomes, worded
 from schemas.codes import INSTRUCTION_STATES, LEFT_OUT, REASONS, REMEDIES, REMEDY
 from schemas.outcomes import OF_CODE, OF_REASON, OF_REMEDY, OF_STATE, STATUSES, TO_DO
-from tests.lib.told import AT, TODAY, TRANCHE, Row, aside, decided, decision, instruction, instructions, standing
+from tests.lib.told import AT, REACHED, TRANCHE, Row, aside, decided, decision, instruction, instructions, standing
 
 
 def told(
-    decisions: list[Row], *orders: Row, left_out: Sequence[Row] = (), on_hold: tuple[str, ...] = (), today: date = TODAY
+    decisions: list[Row], *orders: Row, left_out: Sequence[Row] = (), on_hold: tuple[str, ...] = (), reached: date = REACHED
 ) -> list[Row]:  # fmt: skip
     """Where each entitlement stands."""
-    found = outcomes([decided(decisions, list(left_out))], instructions(*orders), on_hold=on_hold, today=today)
+    found = outcomes([decided(decisions, list(left_out))], instructions(*orders), on_hold=on_hold, reached=reached)
     rows: list[Row] = found.to_pylist()
     return rows
 
@@ -126,7 +126,7 @@ def test_a_decision_is_told_by_the_strongest_of_its_reasons(
 def test_who_was_promised_nothing_hears_nothing_unless_told_before(
     what: str, reasons: str, telling: tuple[str, str, bool]
 ) -> None:
-    now = outcomes([decided([decision(what, reasons)])], instructions(), on_hold=(), today=TODAY)
+    now = outcomes([decided([decision(what, reasons)])], instructions(), on_hold=(), reached=REACHED)
     assert said(now.to_pylist()) == [telling]
     assert changes(standing(), now, AT).num_rows == 0
     assert audible(now, standing()).num_rows == 0
@@ -193,20 +193,20 @@ class TestTheLastAttemptSpeaks:
 def test_after_the_last_payment_date_what_ended_unpaid_is_lapsed_and_nobody_is_sent_to_mend_an_account(
     order: Row, expected: tuple[str, str]
 ) -> None:
-    (row,) = told([decision()], order | {"last_payment_date": TODAY - timedelta(days=1)})
+    (row,) = told([decision()], order | {"last_payment_date": REACHED - timedelta(days=1)})
     assert (row["status"], row["to_do"]) == expected
 
 
 def test_on_the_last_payment_date_itself_nothing_is_lapsed_yet() -> None:
-    assert said(told([decision(last_payment_date=TODAY)])) == [("dijadwalkan", "wait", False)]
-    assert said(told([decision(last_payment_date=TODAY - timedelta(days=1))])) == [("gagal", "lapsed", False)]
+    assert said(told([decision(last_payment_date=REACHED)])) == [("dijadwalkan", "wait", False)]
+    assert said(told([decision(last_payment_date=REACHED - timedelta(days=1))])) == [("gagal", "lapsed", False)]
 
 
 def test_the_last_periods_decision_stands_and_each_entitlement_is_told_of_once() -> None:
     may = decided([decision("held", "no_account", period="2020-05"), decision(participant_id="P2", period="2020-05")])
     june = decided([decision("due"), decision("not_due", "not_yet_due", participant_id="P2", sequence=2)])
     survey = instruction("credited", benefit="survey", amount_idr=50_000)
-    rows = outcomes([june, may], instructions(survey), on_hold=(), today=TODAY).to_pylist()
+    rows = outcomes([june, may], instructions(survey), on_hold=(), reached=REACHED).to_pylist()
     assert [(r["participant_id"], r["benefit"], r["sequence"], r["period"], r["status"]) for r in rows] == [
         ("P1", "incentive", 1, "2020-06", "dijadwalkan"),
         ("P1", "survey", 1, "2020-06", "berhasil"),
