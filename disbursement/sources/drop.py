@@ -47,6 +47,29 @@ class Drop:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def checked(
+    called: str,
+    parts: tuple[Part, ...],
+    opener: Callable[[Part], AbstractContextManager[BinaryIO]],
+    *,
+    manifest: bytes = b"",
+    passed_over: tuple[str, ...] = (),
+    watched: str = "",
+    partial: frozenset[str] = frozenset(),
+) -> Drop:
+    """The drop of these parts, each held against its manifest, when there is one, and against the columns of its table.
+
+    Raises `InputRejected` when it contradicts itself or a part cannot be that of its table.
+    """
+    files, decisions = _promises(manifest)
+    drop = Drop(called, parts, opener, manifest, decisions, passed_over, watched, partial)
+    _hold_against_manifest(drop, files)
+    for part in parts:
+        with drop.open(part) as stream:
+            readers.check_header(part, stream)
+    return drop
+
+
 def fingerprint(stream: BinaryIO) -> tuple[str, int]:
     """SHA-256 and size of all that a stream holds."""
     digest = hashlib.sha256()
@@ -81,7 +104,7 @@ def _no_manifest(why: str) -> InputRejected:
     return InputRejected(f"{MANIFEST} cannot be read.", why, "Nothing was taken. Ask the platform to send it anew.")
 
 
-def promises(data: bytes) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
+def _promises(data: bytes) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
     """What a manifest promises of files and of decisions; nothing when there is none."""
     if not data:
         return {}, {}
@@ -106,7 +129,7 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
-def hold_against_manifest(drop: Drop, promised: dict[str, Any]) -> None:
+def _hold_against_manifest(drop: Drop, promised: dict[str, Any]) -> None:
     """Names, digests and row counts as the manifest promises them; the first contradiction refuses the drop.
 
     A promise is about a file, or about a table by its name: then about all parts of that table together.

@@ -2,18 +2,17 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import fsspec
 
-from disbursement.sources import readers
-from disbursement.sources.drop import MANIFEST, MANIFEST_BYTES_MAX, Drop, fingerprint, hold_against_manifest, promises
+from disbursement.sources.drop import MANIFEST, MANIFEST_BYTES_MAX, Drop, checked, fingerprint
 from disbursement.sources.origin import Origin
 from disbursement.sources.readers import Part
 from schemas.errors import InputRejected, TryLater
-from schemas.tables import SOURCES
+from schemas.tables import SOURCES, Table
 
 _NAMES = "|".join(table.short_name for table in SOURCES.values())
 _PART = re.compile(rf"(?P<table>{_NAMES})(-[^/]*)?\.(?P<format>parquet|csv|jsonl)")
@@ -38,29 +37,42 @@ def open_drop(origin: Origin) -> Drop:
     Raises `TryLater` when the source is out of reach and `InputRejected` when it is no drop, or one that contradicts itself.
     """
     fs, root, names = _listing(origin)
-    found = [(name, match) for name in names if (match := _PART.fullmatch(name))]
-    parts = tuple(_part(fs, posixpath.join(root, name), match["table"], match["format"]) for name, match in found)
-    if not parts:
+    found = tables_among(origin, names)
+    parts = tuple(_part(fs, posixpath.join(root, name), *table_and_form) for name, table_and_form in found.items())
+    manifest = b""
+    if MANIFEST in names:
+        with _opened(fs, posixpath.join(root, MANIFEST)) as stream:
+            manifest = stream.read(MANIFEST_BYTES_MAX + 1)
+    return checked(
+        origin.called,
+        parts,
+        lambda part: _opened(fs, part.path),
+        manifest=manifest,
+        passed_over=passed_over(names, found),
+    )
+
+
+def tables_among(origin: Origin, names: Iterable[str]) -> dict[str, tuple[Table, str]]:
+    """Of the names in a folder those of a drop's files, each with its table and form; `InputRejected` when there are none."""
+    found = {name: match for name in names if (match := _PART.fullmatch(name))}
+    if not found:
         raise InputRejected(
             f"There is no source drop in {origin.called}.",
             "None of participants, accounts, trainings, completions, blocklist or surveys is there as .parquet, .csv or"
             " .jsonl.",
             "Give the folder or URL that holds the files.",
         )
-    manifest_bytes = _manifest_bytes(fs, root) if MANIFEST in names else b""
-    files, decisions = promises(manifest_bytes)
-    passed_over = tuple(sorted(set(names) - {part.name for part in parts} - {MANIFEST}))
-    drop = Drop(origin.called, parts, lambda part: _opened(fs, part.path), manifest_bytes, decisions, passed_over)
-    hold_against_manifest(drop, files)
-    for part in parts:
-        with drop.open(part) as stream:
-            readers.check_header(part, stream)
-    return drop
+    return {name: (SOURCES[f"{match['table']}.v1"], match["format"]) for name, match in found.items()}
 
 
-def _part(fs: Any, path: str, table: str, form: str) -> Part:
+def passed_over(names: Iterable[str], found: Iterable[str]) -> tuple[str, ...]:
+    """The names that are no table of a drop, and not its manifest."""
+    return tuple(sorted(set(names) - set(found) - {MANIFEST}))
+
+
+def _part(fs: Any, path: str, table: Table, form: str) -> Part:
     with _opened(fs, path) as stream:
-        return Part(posixpath.basename(path), path, SOURCES[f"{table}.v1"], form, *fingerprint(stream))
+        return Part(posixpath.basename(path), path, table, form, *fingerprint(stream))
 
 
 def _listing(origin: Origin) -> tuple[Any, str, list[str]]:
@@ -97,8 +109,3 @@ def _opened(fs: Any, path: str) -> Iterator[BinaryIO]:
         raise TryLater(
             f"{name} cannot be read.", _why(error), "Nothing was taken. Mend the source, try again."
         ) from None
-
-
-def _manifest_bytes(fs: Any, root: str) -> bytes:
-    with _opened(fs, posixpath.join(root, MANIFEST)) as stream:
-        return stream.read(MANIFEST_BYTES_MAX + 1)

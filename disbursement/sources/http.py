@@ -12,7 +12,7 @@ from pathlib import Path
 
 from disbursement.sources.drop import Drop
 from disbursement.sources.origin import Origin
-from disbursement.sources.spool import Spool, drop_of, spooled
+from disbursement.sources.spool import Spool, spooled
 from platforms.client import Client, NotThere
 from schemas.errors import InputRejected
 from schemas.tables import SOURCES
@@ -28,9 +28,9 @@ def open_drop(origin: Origin, since: Mapping[str, datetime], say: Callable[[str]
     """
     with spooled() as spools, platform(origin) as client:
         for table in SOURCES.values():
-            spool = spools[table.short_name] = Spool(table)
+            spool = spools.add(table)
             if not _fetch(client, spool, since.get(table.short_name), say):
-                spools.pop(table.short_name).close()
+                spools.pop(spool.name).close()
         if not spools:
             raise InputRejected(
                 f"There is no source drop at {origin.called}.",
@@ -39,9 +39,7 @@ def open_drop(origin: Origin, since: Mapping[str, datetime], say: Callable[[str]
             )
         manifest = _manifest(client)
         client.close()
-        yield drop_of(
-            spools, called=origin.called, watched=identity(origin), partial=frozenset(since), manifest=manifest
-        )
+        yield spools.drop(origin.called, manifest=manifest, watched=identity(origin), partial=frozenset(since))
 
 
 def platform(origin: Origin) -> Client:
@@ -84,7 +82,7 @@ def _fetch(client: Client, spool: Spool, since: datetime | None, say: Callable[[
     told = 0
     try:
         for rows in client.pages(f"/v1/{name}", params):
-            spool.write(rows)
+            spool.write_rows(rows)
             if spool.row_count - told >= _SAY_ROWS:
                 told = spool.row_count
                 say(f"{name}: {told:,} rows fetched")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from disbursement.sources import files, http, sql
+from disbursement.sources import files, http, remote, sql
 from disbursement.sources.drop import Drop
 from disbursement.sources.origin import Origin
 
@@ -14,6 +14,9 @@ def opened(origin: Origin, since: Mapping[str, datetime], say: Callable[[str], N
     """The drop at an origin; tables named in `since` are asked for what was recorded later, where that can be asked."""
     if origin.scheme in ("http", "https"):
         with http.open_drop(origin, since, say) as drop:
+            yield drop
+    elif origin.scheme in remote.SCHEMES:
+        with remote.open_drop(origin) as drop:
             yield drop
     elif files.knows(origin):
         yield files.open_drop(origin)

@@ -1,7 +1,7 @@
-"""Rows from a source without files, put down as the JSON Lines of a table until the drop has been taken.
+"""What a server gives, put down until the drop has been taken: rows as the JSON Lines of a table, files as they are.
 
 A drop is named by its content and held against its manifest before any row is taken, and a server may not answer the same
-twice: so its rows are put down first. They lie in a file without a name, under a key that only this process knows: when it
+twice: so it is put down first. It lies in a file without a name, under a key that only this process knows: when it
 ends, in whatever way, nothing that can be read is left. `$TMPDIR` says on which disk.
 """
 
@@ -15,8 +15,7 @@ from typing import Any, BinaryIO
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from disbursement.sources import readers
-from disbursement.sources.drop import Drop, hold_against_manifest, promises
+from disbursement.sources.drop import Drop, checked
 from disbursement.sources.readers import Part
 from schemas.errors import TryLater
 from schemas.tables import Table
@@ -26,11 +25,13 @@ _TAG_BYTES = 16
 
 
 class Spool:
-    """The rows of one table, written once and then read as often as needed."""
+    """The bytes of one part of a drop, written once and then read as often as needed."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, name: str = "", form: str = "jsonl") -> None:
         self.table = table
+        self.name = name or f"{table.short_name}.{form}"
         self.row_count = 0
+        self._form = form
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as the drop; see `spooled`
         self._seal = AESGCM(AESGCM.generate_key(256))
         self._digest = hashlib.sha256()
@@ -38,13 +39,17 @@ class Spool:
         self._chunk_count = 0
         self.byte_count = 0
 
-    def write(self, rows: Iterable[bytes]) -> None:
+    def write_rows(self, rows: Iterable[bytes]) -> None:
         """Add rows, each the JSON of one line."""
         for row in rows:
-            self._held += row + b"\n"
+            self.write(row + b"\n")
             self.row_count += 1
-            if len(self._held) >= _CHUNK_BYTES:
-                self._put_whole_chunks()
+
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        self._held += data
+        if len(self._held) >= _CHUNK_BYTES:
+            self._put_whole_chunks()
 
     def _put_whole_chunks(self) -> None:
         whole = len(self._held) - len(self._held) % _CHUNK_BYTES
@@ -68,12 +73,11 @@ class Spool:
         self._chunk_count += 1
 
     def finished(self) -> Part:
-        """The part of a drop that these rows are; nothing can be added afterwards."""
+        """The part of a drop that it is; nothing can be added afterwards."""
         if self._held:
             self._put(bytes(self._held))
             self._held.clear()
-        name = f"{self.table.short_name}.jsonl"
-        return Part(name, name, self.table, "jsonl", self._digest.hexdigest(), self.byte_count)
+        return Part(self.name, self.name, self.table, self._form, self._digest.hexdigest(), self.byte_count)
 
     @contextmanager
     def reading(self) -> Iterator[BinaryIO]:
@@ -130,36 +134,31 @@ class _Reader(io.RawIOBase):
         return len(given)
 
 
-@contextmanager
-def spooled() -> Iterator[dict[str, Spool]]:
-    """Spools by the name of their table, to be filled; they end with the block, whatever ends it."""
-    spools: dict[str, Spool] = {}
-    try:
-        yield spools
-    finally:
-        for spool in spools.values():
+class Spools(dict[str, Spool]):
+    """The spools of a drop, by the names of its parts."""
+
+    def add(self, table: Table, name: str = "", form: str = "jsonl") -> Spool:
+        """A new one, to be filled."""
+        spool = Spool(table, name, form)
+        self[spool.name] = spool
+        return spool
+
+    def drop(self, called: str, **more: Any) -> Drop:
+        """The drop that they hold, checked; `more` as `checked` takes it. Raises `InputRejected` when it cannot be one."""
+        parts = tuple(spool.finished() for spool in self.values())
+        return checked(called, parts, lambda part: self[part.name].reading(), **more)
+
+    def close(self) -> None:
+        """Give the disk back."""
+        for spool in self.values():
             spool.close()
 
 
-def drop_of(
-    spools: dict[str, Spool], *, called: str, watched: str, partial: frozenset[str], manifest: bytes = b""
-) -> Drop:
-    """The drop that spools hold, held against its manifest when there is one; columns are those of `Drop`.
-
-    Raises `InputRejected` when it contradicts the manifest.
-    """
-    files, decisions = promises(manifest)
-    drop = Drop(
-        called=called,
-        parts=tuple(spool.finished() for spool in spools.values()),
-        open=lambda part: spools[part.table.short_name].reading(),
-        manifest_bytes=manifest,
-        decisions=decisions,
-        watched=watched,
-        partial=partial,
-    )
-    for part in drop.parts:
-        with drop.open(part) as stream:
-            readers.check_header(part, stream)
-    hold_against_manifest(drop, files)
-    return drop
+@contextmanager
+def spooled() -> Iterator[Spools]:
+    """Spools to be filled; they end with the block, whatever ends it."""
+    spools = Spools()
+    try:
+        yield spools
+    finally:
+        spools.close()

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from disbursement.sources.drop import Drop
 from disbursement.sources.origin import Origin
-from disbursement.sources.spool import Spool, drop_of, spooled
+from disbursement.sources.spool import Spool, spooled
 from schemas.errors import InputRejected, SalurError, TryLater
 from schemas.tables import SOURCES, Table
 
@@ -51,10 +51,10 @@ def open_drop(origin: Origin, since: Mapping[str, datetime], say: Callable[[str]
                 name = table.short_name
                 after = since.get(name) if columns.get("recorded_at") else None
                 partial |= {name} if after else set()
-                spool = spools[name] = Spool(table)
+                spool = spools.add(table)
                 with _told(origin):
                     _read(connection, spool, _query(table, list(columns), _schema(origin), after), say)
-        yield drop_of(spools, called=origin.called, watched=identity(origin), partial=frozenset(partial))
+        yield spools.drop(origin.called, watched=identity(origin), partial=frozenset(partial))
 
 
 def identity(origin: Origin) -> str:
@@ -236,7 +236,7 @@ def _read(connection: sa.Connection, spool: Spool, query: sa.Select[Any], say: C
     told = 0
     with connection.execution_options(yield_per=_BATCH_ROWS).execute(query) as result:
         for rows in result.partitions():
-            spool.write(_lines(names, rows))
+            spool.write_rows(_lines(names, rows))
             if spool.row_count - told >= _SAY_ROWS:
                 told = spool.row_count
                 say(f"{spool.table.short_name}: {told:,} rows read")
