@@ -7,6 +7,7 @@ takes seconds to import, so it is imported when the first check runs, and never 
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,11 +49,19 @@ def suite(name: str) -> list[dict[str, Any]]:
 
 @cache
 def _context() -> Any:
+    return _new_context()
+
+
+def _new_context() -> Any:
+    """The library's context in memory alone; the folder that it makes for a site of its own, unasked, is taken away."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # noqa: TID251 - the library takes it from nowhere else
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    for name, site in list((context.variables.data_docs_sites or {}).items()):
+        shutil.rmtree(site["store_backend"]["base_directory"], ignore_errors=True)
+        context.delete_data_docs_site(name)
     return context
 
 
@@ -162,12 +171,7 @@ def build_docs(validated: Sequence[Validated], folder: Path) -> None:
     The results are put together again from what the record holds: success, how many rows of how many, what was
     observed. No value of a row is in the record, so none is in the site.
     """
-    import great_expectations as gx
-
-    _context()  # sets what the library must know before its first use
-    context = gx.get_context(mode="ephemeral")
-    for name in list(context.variables.data_docs_sites or {}):
-        context.delete_data_docs_site(name)
+    context = _new_context()
     store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
     index = {"class_name": "DefaultSiteIndexBuilder", "show_cta_footer": False}
     site = {"class_name": "SiteBuilder", "show_how_to_buttons": False, "store_backend": store}

@@ -66,13 +66,13 @@ def offline(page: str) -> str:
 
 
 def _validated(facts: CycleFacts) -> list[Validated]:
-    """The stored results by step and table, in their order."""
+    """The stored results by step and table, in the order of the steps."""
+    order = [*words.STEPS]
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in facts.checks.to_pylist():
         groups.setdefault((row["step"], row["table"]), []).append(row)
-    return [
-        Validated(step, table, max(row["at"] for row in rows), rows) for (step, table), rows in sorted(groups.items())
-    ]
+    found = [Validated(step, table, max(row["at"] for row in rows), rows) for (step, table), rows in groups.items()]
+    return sorted(found, key=lambda each: (order.index(each.step) if each.step in order else 99, each.step, each.table))
 
 
 def _index(facts: CycleFacts, validated: Sequence[Validated], site: Path) -> str:
