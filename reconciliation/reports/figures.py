@@ -116,16 +116,17 @@ def unsettled(facts: CycleFacts) -> int:
     return _pick(sums_by(facts.paid, "state"), (*WAITING, *PROCESS)).people
 
 
-def decisions(facts: CycleFacts) -> list[Line]:
-    """Decisions in force, with what they are worth."""
-    sums = sums_by(facts.decided, "decision")
+def decisions(facts: CycleFacts, benefit: str | None = None) -> list[Line]:
+    """Decisions in force, with what they are worth; of one benefit, when given."""
+    rows = facts.decided if benefit is None else facts.decided.filter(pc.equal(facts.decided["benefit"], benefit))
+    sums = sums_by(rows, "decision")
     order = ("due", "held", "not_due", "lapsed", "complete")
     assert set(order) == set(DECISIONS)
     return [Line(name, words.DECISIONS[name], sums[name]) for name in order if name in sums]
 
 
 def reasons(facts: CycleFacts, decision: str) -> list[Line]:
-    """Reasons of a decision, most first. A person with several reasons is in each, so the lines may sum to more."""
+    """Reasons of a decision, most first. A decision with several reasons is in each, so the lines may sum to more."""
     found: dict[str, Sum] = {}
     rows = facts.decided.filter(pc.equal(facts.decided["decision"], decision))
     for listed, sum_ in sums_by(rows, "reasons").items():

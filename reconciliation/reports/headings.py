@@ -162,6 +162,7 @@ closing_idr | Saldo akhir | Closing balance
 SECTIONS = _texts("""
 funnel | dari peserta sampai dana diterima | from participants to money received
 decided | keputusan | decisions
+decided_of | keputusan menurut manfaat | decisions by benefit
 reasons.held | alasan: ditahan | reasons: held
 reasons.not_due | alasan: belum berhak | reasons: not due
 reasons.lapsed | alasan: hangus | reasons: lapsed

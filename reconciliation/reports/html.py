@@ -112,6 +112,9 @@ def worked_out(facts: CycleFacts) -> dict[str, Any]:
         "failing": [each for each in equations if not each.holds],
         "stages": figures.stages(facts),
         "decided": decided,
+        "decided_of": [
+            (label, lines) for benefit, label in words.BENEFITS.items() if (lines := figures.decisions(facts, benefit))
+        ],
         "outcomes": outcomes,
         "funnel": funnel,
         "chart": charts.flow(decided, instructed, outcomes) if instructed and outcomes else None,
@@ -179,6 +182,7 @@ def _breakdowns(facts: CycleFacts, channels: dict[str, Text]) -> list[tuple[Text
     waves = {wave: Text(f"Gelombang {wave}", f"Wave {wave}") for wave in facts.decided["wave"].unique().to_pylist()}
     waves.pop(None, None)
     tables = [
+        (Text("Menurut manfaat", "By benefit"), figures.groups(facts, "benefit", words.BENEFITS)),
         (Text("Menurut mitra pembayaran", "By bank and wallet"), figures.groups(facts, "channel", channels)),
         (Text("Menurut gelombang", "By wave"), figures.groups(facts, "wave", waves)),
         (

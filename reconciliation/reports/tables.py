@@ -23,7 +23,19 @@ _LISTED = frozenset(
     {"facts", "channels", "breaks", "open_breaks", "failing", "releases", "sk_rows", "trained", "check_groups"}
 )
 """What the page is given besides figures: lists that have tables of their own, and words."""
-_FIRST = ("funnel", "decided", "reasons", "outcomes", "unsettled", "steps", "ways", "stages", "equations", "money")
+_FIRST = (
+    "funnel",
+    "decided",
+    "decided_of",
+    "reasons",
+    "outcomes",
+    "unsettled",
+    "steps",
+    "ways",
+    "stages",
+    "equations",
+    "money",
+)
 """The sections that are read first; the others follow in the page's order."""
 _REPEATED = frozenset({"sums"})
 """The figures of other sections once more, for tiles and minutes."""

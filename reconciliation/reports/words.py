@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from markupsafe import Markup, escape
 
+from schemas import codes
 from schemas.zone import JAKARTA
 
 _MONTHS = {
@@ -157,6 +158,12 @@ CODES = {
     "UCRD": Text("penerima tidak dikenal", "recipient unknown"),
 }
 """ISO 20022 codes that have a remedy, in words; one that is not here stands as its code alone."""
+
+
+BENEFITS = {
+    code: Text(indonesian.capitalize(), english.capitalize()) for code, (indonesian, english) in codes.BENEFITS.items()
+}
+"""Each benefit's name."""
 
 
 def named(words: dict[str, Text], code: str) -> Text:

@@ -244,3 +244,23 @@ def test_a_long_list_is_cut_and_says_that_the_pack_has_the_rest() -> None:
     assert "PRK000000000199" in page
     assert "PRK000000000200" not in page
     assert "200 of 201 rows are shown" in page
+
+
+def test_figures_are_broken_down_by_benefit_and_a_person_with_two_decisions_is_counted_once() -> None:
+    survey = {"benefit": "survey", "amount_idr": 150_000}
+    facts = empty_cycle(
+        decided=[_decided("due", 10), _decided("due", 3, **survey), _decided("not_due", 7, "not_yet_due", **survey)],
+        paid=[_paid("credited", 10), _paid("rejected", 3, **survey)],
+    )
+    assert figures.funnel(facts)[0].sum.people == 10
+    assert [line.sum for line in figures.decisions(facts, "survey")] == [Sum(3, 150_000), Sum(7, 150_000)]
+    by_benefit = {
+        group.label.en: (group.due, group.failed) for group in figures.groups(facts, "benefit", words.BENEFITS)
+    }
+    assert by_benefit == {
+        "Incentive": (Sum(10, 6_000_000), Sum(0, 0)),
+        "Survey": (Sum(3, 150_000), Sum(3, 150_000)),
+    }
+    page = render(facts)
+    assert "By benefit" in page
+    assert "Menurut manfaat" in page
