@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.lib.databases import Server, shared_server
+from tests.lib.databases import Database, Server, shared_server
 from tests.lib.needs import KNOWN, missing
 from tests.lib.ports import free_port
 from tests.lib.sshd import SshServer, ssh_server
@@ -85,28 +85,24 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
-def database(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def database(request: pytest.FixtureRequest) -> Database:
     """The databases that a ledger can be kept in: a test that asks for it runs once on each."""
-    return str(request.param)
+    return Database(request.getfixturevalue("postgresql") if request.param == "postgresql" else None)
 
 
 @pytest.fixture
-def dsn(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def dsn(database: Database, tmp_path: Path) -> Iterator[str]:
     """The DSN of a ledger of its own on each database; on PostgreSQL its tables are made already."""
-    return (
-        str(request.getfixturevalue("postgresql").dsn())
-        if database == "postgresql"
-        else f"sqlite:///{tmp_path}/ledger.db"
-    )
+    with database.ledger(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
-def empty_dsn(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_dsn(database: Database, tmp_path: Path) -> Iterator[str]:
     """The DSN of a ledger of its own on each database, without tables."""
-    if database == "postgresql":
-        return str(request.getfixturevalue("postgresql").dsn(made=False))
-    return f"sqlite:///{tmp_path}/ledger.db"
+    with database.ledger(tmp_path, made=False) as found:
+        yield found
 
 
 @pytest.fixture(name="free_port")

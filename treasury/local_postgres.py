@@ -112,7 +112,7 @@ def _start_in(folder: Path, bin_folder: Path, durable: bool) -> None:
     )  # fmt: skip
     settings = (
         f"port={free}", f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1", "shared_buffers=64MB",
-        "max_connections=100", *(() if durable else _NOT_DURABLE),
+        "max_connections=200", *(() if durable else _NOT_DURABLE),
     )  # fmt: skip
     options = " ".join(f"-c {setting}" for setting in settings)
     log = str(folder / "log")

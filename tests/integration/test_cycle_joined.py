@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from schemas.errors import InputRejected, PersonNeeded, ProofFailed, SalurError,
 from simulator.bank import SimulatedBank
 from simulator.descriptions import describe_bank
 from simulator.faults import parse_faults
+from tests.lib.databases import Database
 from tests.lib.joined import (
     AT,
     BANK,
@@ -43,16 +43,17 @@ from tests.lib.small_home import begun, dump, events, file_states, instruction_s
 
 
 @pytest.fixture(scope="module")
-def instructed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def instructed_once(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Path]:
     """A home in which a batch of eight to one bank is drafted."""
-    return instructed(tmp_path_factory.mktemp("instructed"))
+    with database.for_home() as dsn:
+        yield instructed(tmp_path_factory.mktemp("instructed"), dsn)
 
 
 @pytest.fixture
-def home(instructed_once: Path, tmp_path: Path) -> Path:
+def home(instructed_once: Path, tmp_path: Path, database: Database) -> Iterator[Path]:
     """The instructed home, copied."""
-    shutil.copytree(instructed_once, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "home"
+    with database.copied(instructed_once, tmp_path) as copied:
+        yield copied
 
 
 def code_of(act: Callable[[], object]) -> int:
@@ -266,11 +267,13 @@ class TestBanks:
         sent.receive([(report, data)])
         assert sent.tally() == {"debited": COUNT}
 
-    def test_answers_in_any_order_end_in_the_same_place(
-        self, home: Path, instructed_once: Path, tmp_path: Path
-    ) -> None:
-        shutil.copytree(instructed_once, tmp_path / "other")
-        one, two = sent_to(home, rejects=400_000), sent_to(tmp_path / "other" / "home", rejects=400_000)
+    @pytest.fixture
+    def other_home(self, instructed_once: Path, tmp_path: Path, database: Database) -> Iterator[Path]:
+        with database.copied(instructed_once, tmp_path / "other") as copied:
+            yield copied
+
+    def test_answers_in_any_order_end_in_the_same_place(self, home: Path, other_home: Path) -> None:
+        one, two = sent_to(home, rejects=400_000), sent_to(other_home, rejects=400_000)
         answers = one.answers() + one.bank.close_day()
         one.receive(answers)
         two.receive([*answers[::-1], *answers])

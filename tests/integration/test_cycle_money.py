@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,19 +13,21 @@ from ledger import journal, queries
 from ledger.house import House
 from reconciliation import steps as proving
 from schemas.errors import ProofFailed
+from tests.lib.databases import Database
 from tests.lib.joined import BANK, COUNT, LATER, PERIOD, TRANCHE, batch_of, instructed, opened, sent_to, unproved
 
 
 @pytest.fixture(scope="module")
-def instructed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return instructed(tmp_path_factory.mktemp("instructed"))
+def instructed_once(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Path]:
+    with database.for_home() as dsn:
+        yield instructed(tmp_path_factory.mktemp("instructed"), dsn)
 
 
 @pytest.fixture
-def home(instructed_once: Path, tmp_path: Path) -> Path:
+def home(instructed_once: Path, tmp_path: Path, database: Database) -> Iterator[Path]:
     """The instructed home, copied."""
-    shutil.copytree(instructed_once, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "home"
+    with database.copied(instructed_once, tmp_path) as copied:
+        yield copied
 
 
 def routes(house: House) -> dict[tuple[str, str], int]:

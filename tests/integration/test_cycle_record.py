@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,22 +13,24 @@ from disbursement import steps as paying
 from reconciliation import evidence
 from reconciliation import steps as proving
 from reconciliation.inbox import take
+from tests.lib.databases import Database
 from tests.lib.joined import BANK, COUNT, PERIOD, batch_of, instructed, opened, sent_to, unproved, without
 from tests.lib.small_drop import people, write_drop
 from tests.lib.small_home import instruction_states
 
 
 @pytest.fixture(scope="module")
-def instructed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def instructed_once(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Path]:
     """A home in which a batch of eight to one bank is drafted."""
-    return instructed(tmp_path_factory.mktemp("instructed"))
+    with database.for_home() as dsn:
+        yield instructed(tmp_path_factory.mktemp("instructed"), dsn)
 
 
 @pytest.fixture
-def home(instructed_once: Path, tmp_path: Path) -> Path:
+def home(instructed_once: Path, tmp_path: Path, database: Database) -> Iterator[Path]:
     """The instructed home, copied."""
-    shutil.copytree(instructed_once, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "home"
+    with database.copied(instructed_once, tmp_path) as copied:
+        yield copied
 
 
 def test_a_rejected_batch_of_people_who_are_not_due_any_more_leaves_every_proof(home: Path) -> None:

@@ -38,8 +38,8 @@ pytestmark = pytest.mark.needs("openssh")
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return small_home(tmp_path)
+def house(tmp_path: Path, dsn: str) -> House:
+    return small_home(tmp_path, dsn)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,7 @@ from disbursement import steps
 from ledger import chain, queries, store
 from ledger.house import House
 from schemas.errors import SalurError
+from tests.lib.databases import Database
 from tests.lib.small_drop import people, write_drop
 from tests.lib.small_home import dump, events, file_states, instruction_states
 from treasury.house import init_house, open_house
@@ -75,13 +75,14 @@ def _do(act: Act, home: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def taken_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def taken_once(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("taken")
-    init_house(root / "home", AT)
-    house = opened(root / "home")
-    steps.intake(house, str(write_drop(root / "drop", people(COUNT, ["bca"]))))
-    house.store.engine.dispose()
-    return root
+    with database.for_home() as dsn:
+        init_house(root / "home", AT, dsn)
+        house = opened(root / "home")
+        steps.intake(house, str(write_drop(root / "drop", people(COUNT, ["bca"]))))
+        house.store.engine.dispose()
+        yield root
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +100,9 @@ def together(taken_once: Path) -> Iterator[Together]:
 
 
 @pytest.fixture
-def home(taken_once: Path, tmp_path: Path) -> Path:
-    shutil.copytree(taken_once, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "home"
+def home(taken_once: Path, tmp_path: Path, database: Database) -> Iterator[Path]:
+    with database.copied(taken_once, tmp_path) as copied:
+        yield copied
 
 
 def verified(house: House) -> int:

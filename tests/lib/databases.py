@@ -9,14 +9,19 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import shutil
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from ledger.dialects import parse_dsn
 from ledger.store import Store
 from treasury import local_postgres
+from treasury.house import CONFIG
 
 EMPTY, MADE = "template_empty", "template_made"
 MADE_AT = 0
@@ -28,13 +33,10 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._numbers = itertools.count(1)
 
-    def dsn(self, *, made: bool = True, user: str = local_postgres.OWNER) -> str:
+    def dsn(self, *, made: bool = True) -> str:
         """The DSN of a new database: with the ledger's tables in it, or without any."""
-        name = f"salur_{os.getpid()}_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {MADE if made else EMPTY}")
-        return local_postgres.dsn(self.folder, name, user)
+        return self.copy(local_postgres.dsn(self.folder, MADE if made else EMPTY))
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
         """Run statements as the owner, each on its own."""
@@ -45,11 +47,76 @@ class Server:
             for statement in statements:
                 connection.execute(statement.encode())
 
+    def copy(self, dsn: str) -> str:
+        """The DSN of a new database that holds what that of `dsn` holds; nobody may be connected to that one."""
+        name = f"salur_{os.getpid()}_{next(_NUMBERS)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {_database_of(dsn)}")
+        return local_postgres.dsn(self.folder, name)
+
+    def drop(self, dsn: str) -> None:
+        """Remove the database of a DSN, whoever is connected to it."""
+        self.execute(f"DROP DATABASE {_database_of(dsn)} WITH (FORCE)")
+
     def _prepare(self) -> None:
         self.execute(*(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'" for name in (EMPTY, MADE)))
         ledger = Store(local_postgres.dsn(self.folder, MADE))
         ledger.create(MADE_AT)
         ledger.engine.dispose()
+
+
+def _database_of(dsn: str) -> str:
+    return str(parse_dsn(dsn).database)
+
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A kind of database that a ledger can be kept in: SQLite (no server), or PostgreSQL."""
+
+    server: Server | None
+
+    @contextmanager
+    def ledger(self, folder: Path, *, made: bool = True) -> Iterator[str]:
+        """The DSN of a ledger of its own: a file below `folder`, or a database that is gone afterwards.
+
+        On PostgreSQL its tables are made already, if `made`.
+        """
+        if self.server is None:
+            yield f"sqlite:///{folder}/ledger.db"
+            return
+        dsn = self.server.dsn(made=made)
+        try:
+            yield dsn
+        finally:
+            self.server.drop(dsn)
+
+    @contextmanager
+    def for_home(self) -> Iterator[str | None]:
+        """The DSN to make a home with; none on SQLite, whose file then lies in the home and is copied with it."""
+        if self.server is None:
+            yield None
+            return
+        with self.ledger(Path()) as dsn:
+            yield dsn
+
+    @contextmanager
+    def copied(self, root: Path, to: Path) -> Iterator[Path]:
+        """A folder with a home in it, copied to another with its ledger; yields the copied home."""
+        shutil.copytree(root, to, dirs_exist_ok=True)
+        config = to / "home" / CONFIG
+        if self.server is None:
+            yield to / "home"
+            return
+        text = config.read_text()
+        before = str(tomllib.loads(text)["ledger"]["dsn"])
+        dsn = self.server.copy(before)
+        config.write_text(text.replace(before, dsn))
+        try:
+            yield to / "home"
+        finally:
+            self.server.drop(dsn)
 
 
 @contextmanager

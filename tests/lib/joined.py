@@ -29,9 +29,9 @@ TRANCHE = 600_000
 BANK = "bca"
 
 
-def instructed(root: Path) -> Path:
-    """Make that home in a folder; returns the folder."""
-    init_house(root / "home", AT)
+def instructed(root: Path, dsn: str | None = None) -> Path:
+    """Make that home in a folder, on SQLite or with the ledger of a DSN; returns the folder."""
+    init_house(root / "home", AT, dsn)
     house = opened(root / "home")
     paying.intake(house, str(write_drop(root / "drop", people(COUNT, [BANK]))))
     paying.entitle(house, PERIOD)

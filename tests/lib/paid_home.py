@@ -19,13 +19,13 @@ PAID_AT = datetime(2021, 1, 3, 2, 0, tzinfo=UTC)
 RECONCILED_AT = datetime(2021, 1, 6, 2, 0, tzinfo=UTC)
 
 
-def paid_home(root: Path, people: int = 60, seed: int = 7, answered: bool = True) -> House:
+def paid_home(root: Path, people: int = 60, seed: int = 7, answered: bool = True, dsn: str | None = None) -> House:
     """From a source drop to a reconciled cycle, carried by hand; returns the home as at its reconciliation.
 
     Unless `answered`, banks have said nothing by then.
     """
     home = root / "home"
-    init_house(home, PAID_AT)
+    init_house(home, PAID_AT, dsn)
     house = open_house(home, PAID_AT, "siti", _silent)
     generate(root / "drop", people, seed, None, "csv", lambda _done, _of: None)
     paying.fund(house, 100_000_000, "SP2D-1")

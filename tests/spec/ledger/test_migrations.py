@@ -13,6 +13,7 @@ from ledger import chain, store
 from ledger.migrations import carry_out, upgrade
 from ledger.store import Store
 from schemas.errors import InputRejected
+from tests.lib.databases import Database
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 VERSIONS = range(1, store.SCHEMA_VERSION)
@@ -93,18 +94,14 @@ def rows(ledger: Store, table: sa.Table) -> list[Any]:
 
 
 def test_migrated_from_nothing_the_tables_are_those_that_are_made(
-    empty_dsn: str, request: pytest.FixtureRequest
+    empty_dsn: str, database: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     migrated = Store(empty_dsn)
     assert upgrade(migrated, AT, "siti") == (0, store.SCHEMA_VERSION)
-    other = (
-        request.getfixturevalue("postgresql").dsn()
-        if "postgres" in empty_dsn
-        else empty_dsn.replace("ledger.db", "2.db")
-    )
-    made = Store(other)
-    made.create(0)
-    assert structure(migrated) == structure(made)
+    with database.ledger(tmp_path_factory.mktemp("made"), made=False) as other:
+        made = Store(other)
+        made.create(0)
+        assert structure(migrated) == structure(made)
     assert all(facts["triggers"] for facts in structure(made).values())
 
 

@@ -59,9 +59,9 @@ _BY_DATABASE = {
 """How foreign keys are put off, and what changes rows there beside UPDATE and DELETE."""
 
 
-def test_no_row_of_any_table_is_ever_changed_or_removed(ledger: Store, database: str) -> None:
+def test_no_row_of_any_table_is_ever_changed_or_removed(ledger: Store) -> None:
     """Not even by a session that keeps no foreign keys; each row here asks for no meaning."""
-    put_off, more = _BY_DATABASE[database]
+    put_off, more = _BY_DATABASE[ledger.engine.dialect.name]
     sa.event.listen(ledger.engine, "connect", lambda connection, _: connection.execute(put_off).close())
     ledger.engine.dispose()
     with ledger.transaction() as connection:
