@@ -336,10 +336,13 @@ def _joined(reasons: Reasons) -> pa.Array:
     return pa.array(texts, pa.string()).take(pa.array(which))
 
 
+_OF_PEOPLE = ("participant_id", "wave", "province", "occupation", "accepted_on", "sk_number", "sk_line")
+
+
 # --- rows -------------------------------------------------------------------------------------------------------------
 def _rows(facts: _Facts, **columns: Any) -> pa.Table:
     people, account = facts.people, facts.account
-    own = {name: people.column(name) for name in ("participant_id", "wave", "province", "occupation", "accepted_on")}
+    own = {name: people.column(name) for name in _OF_PEOPLE}
     paid_to = {"channel": account.column("channel"), "account_version": account.column("version")}
     return pa.table({**own, **paid_to, **columns})
 

@@ -91,10 +91,11 @@ def _is_too_late(rows: pa.Table, by_channel: Mapping[str, date]) -> pa.ChunkedAr
 
 
 def _numbered(rows: pa.Table) -> pa.Table:
-    """The rows with their attempt and the reference derived from it, by reference."""
+    """The rows with their attempt, the reference derived from it and the year of acceptance, by reference."""
     attempt = pc.add(pc.fill_null(rows.column("previous_attempt"), 0), 1)
     keys = [rows.column(name).to_pylist() for name in ENTITLEMENT]
     references = end_to_end_ids(keys[0], keys[1], keys[2], attempt.to_pylist())
     assert pc.count_distinct(references).as_py() == rows.num_rows, "two instructions have one end-to-end id"
     rows = rows.append_column("attempt", attempt).append_column("end_to_end_id", references)
+    rows = rows.append_column("fiscal_year", pc.year(rows.column("accepted_on")))
     return rows.select(COLUMNS).sort_by("end_to_end_id").combine_chunks()

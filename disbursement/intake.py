@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from disbursement.records import standing
 from disbursement.sources.drop import Drop, changed, contradicts, read_part
 from disbursement.sources.readers import Part, Rows
-from ledger import chain, landing, store
+from ledger import allocations, chain, landing, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import to_micros
@@ -23,6 +23,7 @@ from ledger.store import Connection
 from schemas.errors import SalurError
 from schemas.fields import INSTANT
 from schemas.identifiers import check_niks, provinces_of
+from schemas.money import format_idr
 
 NO_KK = "-"
 """Before the digest of what is no KK: a row with it differs from one with another, and it is nobody's family card."""
@@ -61,17 +62,20 @@ def take(house: House, drop: Drop, gate: Gate) -> dict[str, int]:
         house.archive.put(drop.manifest_bytes)
     with house.store.transaction() as connection:
         before = {name: landing.last_arrival(connection, name) for name in _tables(drop)}
-        with landing.people_counted(connection) as people:
+        with landing.people_counted(connection) as people, allocations.lines_counted(connection) as lines:
             for part in drop.parts:
                 for rows in read_part(drop, part, partial(_progress, house, drop, part)):
                     counts["read"] += rows.table.num_rows + len(rows.quarantined)
                     landed = _take_rows(house, connection, drop, _set_aside(gate, rows), counts)
                     _note_latest(latest, part.table.short_name, landed, to_micros(house.at))
                     if part.table.short_name == "participants":
-                        people.add(_granted(landed, drop))
+                        people.add(_granted(landed, drop).select(["sk_number", "participant_id"]))
+                    elif part.table.short_name == "allocations":
+                        lines.add(_granted(landed, drop))
                 house.say(f"{part.name}: {counts['taken']:,} taken, {counts['quarantined']:,} quarantined so far")
             gate.stop_if_failed()
             _hold_against_decisions(people.by_decision(), drop)
+            _hold_lines_against_decisions(lines.by_decision(), drop)
         for name, last in before.items():
             _quarantine_conflicts(house, connection, drop.drop_id, name, last, counts)
         hold_together(counts)
@@ -231,10 +235,9 @@ def _as_json(row: dict[str, Any]) -> bytes:
 
 
 def _granted(landed: pa.Table, drop: Drop) -> pa.Table:
-    """Who stands under a decision of the manifest in these rows: sk_number, participant_id."""
+    """Of these rows those that stand under a decision of the manifest."""
     numbers = pa.array(sorted(drop.decisions), pa.string())
-    named = landed.select(["sk_number", "participant_id"])
-    return named.filter(pc.is_in(named.column("sk_number"), value_set=numbers))
+    return landed.filter(pc.is_in(landed.column("sk_number"), value_set=numbers))
 
 
 def _hold_against_decisions(people: Mapping[str, int], drop: Drop) -> None:
@@ -244,6 +247,47 @@ def _hold_against_decisions(people: Mapping[str, int], drop: Drop) -> None:
             raise contradicts(
                 number, f"the manifest grants it to {drop.decisions[number]['people']} people, the files name {count}"
             )
+
+
+def _hold_lines_against_decisions(lines: Mapping[str, Mapping[str, int]], drop: Drop) -> None:
+    """Refuse a drop whose lines of a decision name more people or rupiah than its manifest does, or all of its people and
+    another sum. Fewer people may still come, in another drop.
+    """
+    for number, found in sorted(lines.items()):
+        promise = drop.decisions[number]
+        people, amount_idr = promise.get("people"), promise.get("amount_idr")
+        count, sum_idr = found["line_count"], allocations.lines_idr(found)
+        if people is not None and count > people:
+            raise contradicts(number, f"the manifest grants it to {people} people, its lines name {count}")
+        is_whole = count == people and not found["unknown_count"]
+        if amount_idr and (sum_idr > amount_idr or (is_whole and sum_idr < amount_idr)):
+            apart = f"{format_idr(abs(amount_idr - sum_idr))} {'beyond it' if sum_idr > amount_idr else 'missing'}"
+            raise contradicts(
+                number,
+                f"the manifest allocates {format_idr(amount_idr)}, its {count} lines {format_idr(sum_idr)}: {apart}",
+            )
+
+
+def compare_decisions(house: House, drop: Drop, gate: Gate) -> list[str]:
+    """What manifests and lines of all drops so far say differently of one decision, in words; a check of its own warns of it.
+
+    Across drops nothing is refused: the rest of the lines may come, or one of the drops is wrong and a person must ask.
+    """
+    if not drop.decisions and "allocations" not in _tables(drop):
+        return []
+    with house.store.reading() as connection:
+        found = allocations.differences(allocations.by_decision(connection, to_micros(house.at)))
+    gate.check("sk_totals.v1", found)
+    said = []
+    for row in found.to_pylist():
+        number, stated = row["sk_number"], format_idr(row["stated_idr"])
+        if row["missing_count"] or row["missing_idr"]:
+            said.append(
+                f"{number}: of {stated} allocated its lines lack {format_idr(row['missing_idr'])} and {row['missing_count']} people"
+            )
+        if row["spread_idr"]:
+            said.append(f"{number}: drops differ by {format_idr(row['spread_idr'])}; the largest, {stated}, counts")
+    return said
 
 
 def _save(house: House, connection: Connection, drop: Drop, counts: dict[str, int]) -> None:
@@ -257,7 +301,7 @@ def _save(house: House, connection: Connection, drop: Drop, counts: dict[str, in
     }
     if store.insert_new(connection, store.drops, [row]):
         files = {part.name: part.sha256 for part in drop.parts}
-        details = {**counts, "files": files}
+        details = {**counts, "files": files, "decisions": _stated(drop)}
         chain.append(
             connection, at=house.at, actor=house.actor, kind="drop_taken", subject=drop.drop_id, details=details
         )
@@ -265,15 +309,16 @@ def _save(house: House, connection: Connection, drop: Drop, counts: dict[str, in
 
 def _save_decisions(connection: Connection, drop: Drop) -> None:
     rows = [
-        {
-            "sk_number": number,
-            "row_count": promise.get("people", 0),
-            "amount_idr": promise.get("amount_idr", 0),
-            "drop_id": drop.drop_id,
-        }
-        for number, promise in sorted(drop.decisions.items())
+        {"sk_number": number, "row_count": people, "amount_idr": amount_idr, "drop_id": drop.drop_id}
+        for number, (people, amount_idr) in _stated(drop).items()
     ]
     store.insert_new(connection, store.decisions_people, rows)
+
+
+def _stated(drop: Drop) -> dict[str, tuple[int, int]]:
+    """People and whole rupiah of each decision of the manifest, 0 where it leaves one unsaid."""
+    promises = sorted(drop.decisions.items())
+    return {number: (promise.get("people", 0), promise.get("amount_idr", 0)) for number, promise in promises}
 
 
 def current(connection: Connection, name: str) -> pa.Table:

@@ -65,7 +65,8 @@ def make(
     run = queries.last_entitlement_run(connection, period)
     if run is None:
         raise PersonNeeded(f"Nothing is decided for {period}.", "", f"Run: salur entitle --period {period}")
-    decisions, cut_off = get_table(house.archive, run["archive_key"]), from_micros(run["cut_off"])
+    decisions = conform(get_table(house.archive, run["archive_key"]), "decisions.v1")
+    cut_off = from_micros(run["cut_off"])
     known = profiles()
     days = {
         code: execution_date or next_banking_day(profile.calendar, jakarta_date(cut_off))

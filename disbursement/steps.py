@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks.profiles import profiles
-from disbursement import facts, orders, submission
+from disbursement import facts, funding, orders, submission
 from disbursement import intake as taking
 from disbursement.entitlement import decide, decision_counts
 from disbursement.policy import load_policy, policies, policy_file
@@ -18,7 +19,7 @@ from disbursement.release import PURPOSE, RELEASABLE, check_release
 from disbursement.sources.drop import Drop
 from disbursement.sources.opening import identity, opened
 from disbursement.sources.origin import Origin, origin_of
-from ledger import audit, chain, consent, journal, landing, queries, store
+from ledger import audit, chain, consent, journal, landing, money, queries, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
@@ -68,7 +69,8 @@ def _take(house: House, drop: Drop) -> dict[str, Any]:
     with Gate(house, "intake", drop.drop_id) as gate:
         counts = taking.take(house, drop, gate)
         passed_over = [f"{name} is no table of a drop and was passed over" for name in drop.passed_over]
-        return {"drop_id": drop.drop_id, **counts, "warnings": [*passed_over, *gate.warnings()]}
+        differing = taking.compare_decisions(house, drop, gate)
+        return {"drop_id": drop.drop_id, **counts, "warnings": [*passed_over, *differing, *gate.warnings()]}
 
 
 def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[str, Any]:
@@ -201,25 +203,48 @@ def _save_run(
     return run
 
 
-def fund(house: House, amount_idr: int, reference: str) -> dict[str, Any]:
-    """Record money received, once a reference; the same reference with another amount is refused."""
+def fund(
+    house: House,
+    amount_idr: int,
+    reference: str,
+    issued_on: date | None = None,
+    fiscal_year: int | None = None,
+    corrects: str | None = None,
+) -> dict[str, Any]:
+    """Record money received, once a reference; the same reference with other content is refused.
+
+    A mistake is corrected by a receipt of its own that names the wrong one; it may be below zero, but never takes what
+    instructions count on already. What is not told: issued on the day of the clock, for that day's budget year.
+    """
+    told, today = funding.Receipt(reference, amount_idr, issued_on, fiscal_year, corrects), jakarta_date(house.at)
+    funding.check_words(told, today)
     with house.store.transaction() as connection:
-        known = queries.funded_by(connection, reference)
-        if known is not None and known != amount_idr:
-            raise InputRejected(
-                f"Reference {reference} is recorded with another amount.",
-                "A reference is one receipt.",
-                "Check the SP2D.",
-            )
-        if known is None:
-            row = {"reference": reference, "amount_idr": amount_idr, "at": to_micros(house.at), "person": house.actor}
-            store.insert(connection, store.funds, [row])
-            details = {"amount_idr": amount_idr}
-            event = chain.append(
-                connection, at=house.at, actor=house.actor, kind="funded", subject=reference, details=details
-            )
-            journal.post(connection, [journal.Posting("cash", "funder", amount_idr, reference, event)], house.at)
-        return {"reference": reference, "amount_idr": amount_idr, "funded_idr": queries.funded_idr(connection)}
+        known = {row["reference"]: row for row in queries.whole(connection, "funds").to_pylist()}
+        if reference not in known:
+            funding.check_sums(told, known, queries.open_amount_idr(connection))
+            _save_receipt(house, connection, told.settled(today, known.get(corrects or "")))
+        elif not told.is_repeated_by(known[reference]):
+            raise funding.other_content(reference)
+        (row,) = queries.whole(connection, "funds", reference=reference).to_pylist()
+        return {
+            **{name: row[name] for name in ("reference", "amount_idr", "issued_on", "fiscal_year", "corrects")},
+            "funded_idr": queries.funded_idr(connection),
+        }
+
+
+def _save_receipt(house: House, connection: store.Connection, receipt: funding.Receipt) -> None:
+    """The receipt, its event, and the movement: from the funder to the cash, or back where it takes away."""
+    said = asdict(receipt)
+    store.insert(connection, store.funds, [{**said, "at": to_micros(house.at), "person": house.actor}])
+    details = {name: value for name, value in said.items() if name != "reference"} | {
+        "issued_on": str(receipt.issued_on)
+    }
+    event = chain.append(
+        connection, at=house.at, actor=house.actor, kind="funded", subject=receipt.reference, details=details
+    )
+    way = ("cash", "funder") if receipt.amount_idr > 0 else ("funder", "cash")
+    posting = journal.Posting(*way, abs(receipt.amount_idr), receipt.reference, event)
+    journal.post(connection, [posting], house.at)
 
 
 def instruct(house: House, period: str, maker: str, execution_date: date | None = None) -> dict[str, Any]:
@@ -231,15 +256,26 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
     with Gate(house, "instruct", run_id, period) as gate, house.store.transaction() as connection:
         made = orders.make(house, connection, period, maker, execution_date, gate)
         gate.stop_if_failed()
+        new_idr = pc.sum(made.instructions.column("amount_idr")).as_py() or 0
+        funding.check_covered(queries.funded_idr(connection), queries.open_amount_idr(connection), new_idr)
         orders.save(house, connection, made, period, maker)
+        if made.instructions.num_rows:
+            gate.check("allocations_kept.v1", _beyond_allocations(house, connection))
     waiting = [row["batch"] for row in queries.batches(house.store, period) if row["state"] == "drafted"]
     return {
         "period": period,
         "instructed": made.instructions.num_rows,
-        "instructed_idr": pc.sum(made.instructions.column("amount_idr")).as_py() or 0,
+        "instructed_idr": new_idr,
         "batches": sorted({row["batch"] for row in made.batches} | set(waiting)),
         "left_out": dict(sorted(Counter(made.left_out.column("reason").to_pylist()).items())),
+        "warnings": gate.warnings(),
     }
+
+
+def _beyond_allocations(house: House, connection: store.Connection) -> pa.Table:
+    """How many people are asked for beyond what their decision allocates, and by how much: one row, for the check that warns."""
+    count, amount_idr = money.over_allocated(connection, to_micros(house.at))
+    return pa.table({"over_allocated_count": [count], "over_allocated_idr": [amount_idr]})
 
 
 def _batch(connection: store.Connection, batch: str) -> dict[str, Any]:

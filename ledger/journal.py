@@ -64,23 +64,26 @@ def rows(connection: sa.Connection, period: str | None = None) -> pa.Table:
     return store.read(connection, query)
 
 
-def trial_balance(connection: sa.Connection, period: str | None = None) -> pa.Table:
+def trial_balance(connection: sa.Connection, period: str | None = None, until_us: int | None = None) -> pa.Table:
     """Every account in the list's order: account, debits_idr, credits_idr, balance_idr (debits less credits, whole rupiah)
-    and transaction_count, how many instructions the balance is made of. Of one period, when given; balances add to zero.
+    and transaction_count, how many instructions the balance is made of. Of one period, or of what was posted by an instant,
+    when given; balances add to zero.
     """
     j = store.journal.c
     sides = sa.union_all(
         sa.select(
-            j.period, j.debit.label("account"), j.amount_idr.label("debits"), sa.literal(0).label("credits"),
+            j.period, j.at, j.debit.label("account"), j.amount_idr.label("debits"), sa.literal(0).label("credits"),
             j.transaction_count.label("count"),
         ),
-        sa.select(j.period, j.credit, sa.literal(0), j.amount_idr, -j.transaction_count),
+        sa.select(j.period, j.at, j.credit, sa.literal(0), j.amount_idr, -j.transaction_count),
     ).subquery()  # fmt: skip
     query = sa.select(
         sides.c.account, sa.func.sum(sides.c.debits), sa.func.sum(sides.c.credits), sa.func.sum(sides.c.count)
     ).group_by(sides.c.account)
     if period is not None:
         query = query.where(sides.c.period == period)
+    if until_us is not None:
+        query = query.where(sides.c.at <= until_us)
     moved = {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in connection.execute(query)}
     sums = [(account, *moved.get(account, (0, 0, 0))) for account in ACCOUNTS]
     return pa.Table.from_pylist(

@@ -17,6 +17,7 @@ TABLES: dict[str, sa.Table] = {
     "completions": store.source_completions,
     "blocklist": store.source_blocklist,
     "surveys": store.source_surveys,
+    "allocations": store.source_allocations,
 }
 KEYS: dict[str, list[str]] = {
     "participants": ["participant_id"],
@@ -25,6 +26,7 @@ KEYS: dict[str, list[str]] = {
     "completions": ["completion_id"],
     "blocklist": ["nik_mac", "source"],
     "surveys": ["participant_id", "number"],
+    "allocations": ["sk_number", "participant_id"],
 }
 ARRIVAL = "seq"
 """A number that is above `last_arrival`, as it was when the transaction began, for the rows that the transaction added alone."""

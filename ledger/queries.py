@@ -13,7 +13,7 @@ from ledger.archive import Archive
 from ledger.parquet import get_table
 from ledger.store import Store
 from schemas.fields import DATE, INSTANT, TEXT, WHOLE
-from schemas.tables import empty
+from schemas.tables import conform, empty
 
 WITHDRAWN = "withdrawn"
 _BATCH_ORDER = (
@@ -31,9 +31,10 @@ _BATCH_ORDER = (
 """A batch of several files stands where the first of these does, so that what still needs an act shows."""
 
 
-def latest(table: sa.Table, key: str) -> sa.Subquery:
-    """The last state row of each subject."""
-    last = sa.select(sa.func.max(table.c.seq).label("seq")).group_by(table.c[key]).subquery()
+def latest(table: sa.Table, key: str, until_us: int | None = None) -> sa.Subquery:
+    """The last state row of each subject; of those recorded by an instant, when one is given."""
+    numbers = sa.select(sa.func.max(table.c.seq).label("seq")).group_by(table.c[key])
+    last = (numbers if until_us is None else numbers.where(table.c.at <= until_us)).subquery()
     return sa.select(table).join(last, table.c.seq == last.c.seq).subquery()
 
 
@@ -288,13 +289,8 @@ def decisions_in_force(connection: sa.Connection, archive: Archive, period: str 
     query = sa.select(runs.c.archive_key).where(runs.c.seq.in_(last)).order_by(runs.c.period)
     if period is not None:
         query = query.where(runs.c.period == period)
-    tables = [get_table(archive, key) for key in connection.scalars(query)]
+    tables = [conform(get_table(archive, key), "decisions.v1") for key in connection.scalars(query)]
     return pa.concat_tables([empty("decisions.v1"), *tables])
-
-
-def funded_by(connection: sa.Connection, reference: str) -> int | None:
-    """Whole rupiah recorded under a reference; None when it is not known."""
-    return connection.scalar(sa.select(store.funds.c.amount_idr).where(store.funds.c.reference == reference))
 
 
 def period_before(connection: sa.Connection, period: str) -> str | None:
@@ -321,10 +317,13 @@ def holds_of(connection: sa.Connection, participant: str) -> pa.Table:
     return store.read(connection, sa.select(h).where(h.c.participant_id == participant).order_by(h.c.seq))
 
 
-def whole(connection: sa.Connection, table: str) -> pa.Table:
-    """A table of the ledger as it is, in the order of its key: batches, events, check_results, quarantine, consents or funds."""
+def whole(connection: sa.Connection, table: str, **only: str) -> pa.Table:
+    """A table of the ledger (batches, events, check_results, quarantine, consents or funds) in the order of its key, or its
+    rows with `only`.
+    """
     found = store.METADATA.tables[table]
-    return store.read(connection, sa.select(found).order_by(*found.primary_key))
+    mine = (found.c[name] == value for name, value in only.items())
+    return store.read(connection, sa.select(found).where(*mine).order_by(*found.primary_key))
 
 
 def next_file_numbers(connection: sa.Connection) -> dict[tuple[str, date], int]:

@@ -105,6 +105,13 @@ source_surveys = _define(
     "participant_id number row_mac drop_id source_file row recorded_at? completed_at?",
     "participant_id number row_mac",
 )
+source_allocations = _define(
+    "source_allocations",
+    "sk_number participant_id row_mac drop_id source_file row recorded_at? sk_line? training_aid_idr? incentive_idr?"
+    " survey_idr?",
+    "sk_number participant_id row_mac",
+    sa.Index("source_allocations_by_person", "participant_id"),
+)
 decisions_people = _define("decisions_people", "sk_number row_count amount_idr drop_id", "sk_number drop_id")
 quarantine = _from_definition("quarantine.v1", "table row reason source row_mac")
 
@@ -117,7 +124,8 @@ entitlement_runs = _define(
 )
 # `run_id` is that of the run of `entitle` whose decisions were instructed.
 instruct_runs = _define("instruct_runs", "seq run_id period at archive_key row_count", "seq")
-funds = _define("funds", "reference amount_idr at person", "reference")
+# A receipt that corrects another names it in `corrects`; its amount may be negative.
+funds = _define("funds", "reference amount_idr at person issued_on? fiscal_year? corrects?", "reference")
 batches = _from_definition("batches.v1", "batch")
 files = _from_definition(
     "files.v1",

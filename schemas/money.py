@@ -9,6 +9,10 @@ from decimal import Decimal, InvalidOperation
 import pyarrow as pa
 import pyarrow.compute as pc
 
+IDR_MAX = 10**15
+"""A thousand trillion (seribu triliun), a third of a whole state budget: no one receipt or decision states more. Thousands of
+these still add up within 64 bits."""
+
 
 def format_idr(amount_idr: int) -> str:
     """`Rp600.000`: how Indonesian reports write rupiah, thousands parted by dots, a minus before the sign."""

@@ -67,6 +67,11 @@ SOURCES: dict[str, Table] = dict(
         ),
         _table("blocklist.v1", "nik source reason? listed_on? delisted_on? recorded_at?", "nik source"),
         _table("surveys.v1", "participant_id number completed_at? recorded_at?", "participant_id number"),
+        _table(
+            "allocations.v1",
+            "sk_number participant_id sk_line? training_aid_idr? incentive_idr? survey_idr? recorded_at?",
+            "sk_number participant_id",
+        ),
     ]
 )
 """The source drop, version 1, as its rows are read: identifiers are text, instants are UTC."""
@@ -104,13 +109,14 @@ TABLES: dict[str, Table] = {
             _table(
                 "decisions.v1",
                 "participant_id benefit sequence period decision reasons amount_idr due_on? policy? channel?"
-                " account_version? completion_id? last_payment_date? wave? province? occupation? accepted_on?",
+                " account_version? completion_id? last_payment_date? wave? province? occupation? accepted_on? sk_number?"
+                " sk_line?",
                 "participant_id benefit",
             ),
             _table(
                 "instructions.v1",
                 "end_to_end_id participant_id benefit sequence attempt previous_attempt? period policy amount_idr due_on"
-                " channel account_version account_mac batch file_name last_payment_date?",
+                " channel account_version account_mac batch file_name last_payment_date? sk_number? sk_line? fiscal_year?",
                 "end_to_end_id",
             ),
             _table(
@@ -176,6 +182,11 @@ TABLES: dict[str, Table] = {
                 "participant_id benefit sequence period status status_english status_at amount_idr due_on? to_do"
                 " to_do_indonesian to_do_english",
                 "participant_id benefit sequence",
+            ),
+            _table(
+                "money.v1",
+                "known_at dimension key figure people_count? transaction_count? amount_idr",
+                "known_at dimension key figure",
             ),
             _table(
                 "journal.v1",

@@ -34,8 +34,9 @@ WAVES: Final = (
 CALENDAR_PERIOD: Final = "2020-12"
 """The month by whose end most recipients of 2020 had qualified; a calendar for another month moves all days by the difference."""
 
-ALLOCATION_IDR: Final = 3_550_000
-"""What a decision sets aside for each person: training Rp1,000,000, incentive Rp2,400,000, surveys Rp150,000 [B]."""
+ALLOCATED_IDR: Final = {"training_aid_idr": 1_000_000, "incentive_idr": 2_400_000, "survey_idr": 150_000}
+"""What a decision sets aside for each person: training aid, four tranches of the incentive, three surveys [B]."""
+ALLOCATION_IDR: Final = sum(ALLOCATED_IDR.values())
 BALANCE_IDR: Final = 1_000_000
 """The training balance of waves 1 to 47 [B]."""
 TRAINING_COUNT: Final = 2_700

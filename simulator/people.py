@@ -233,6 +233,7 @@ def _tables(
         "completions": table,
         "surveys": learning.surveys(block.rng, people.ids, trained),
         "blocklist": _blocklist(block, people),
+        "allocations": _allocations(block, people),
     }
 
 
@@ -342,7 +343,7 @@ def _participants(block: Block, people: _People, summary: Summary) -> pa.Table:
         "name": people.name,
         "wave": pa.array(block.wave),
         "accepted_on": dates(block.accepted),
-        "sk_number": join("SK-", pa.array(block.wave).cast(pa.string()), "/2020"),
+        "sk_number": _sk_numbers(block),
         "sk_line": pa.array(block.sk_line).cast(pa.string()),
         "occupation": words(tuple(country.OCCUPATIONS), draw(block.rng, country.OCCUPATIONS, block.size)),
         "status": words(("active", "revoked"), people.revoked.astype(np.int64)),
@@ -353,6 +354,21 @@ def _participants(block: Block, people: _People, summary: Summary) -> pa.Table:
     columns |= {"status": pa.array(["active"] * block.size), "status_at": instants(start)}
     summary.faults["superseded_status"] += len(older)
     return pa.concat_tables([now, source_table("participants", columns).take(pa.array(older))])
+
+
+def _allocations(block: Block, people: _People) -> pa.Table:
+    """The line of the decision that names each person, and what it sets aside for them."""
+    columns: dict[str, Any] = {
+        "sk_number": _sk_numbers(block),
+        "participant_id": people.ids,
+        "sk_line": pa.array(block.sk_line).cast(pa.string()),
+        **{name: pa.array(np.full(block.size, amount)) for name, amount in country.ALLOCATED_IDR.items()},
+    }
+    return source_table("allocations", columns)
+
+
+def _sk_numbers(block: Block) -> pa.Array:
+    return join("SK-", pa.array(block.wave).cast(pa.string()), "/2020")
 
 
 def _accounts(block: Block, people: _People, summary: Summary) -> pa.Table:

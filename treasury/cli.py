@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import PersonNeeded
-from treasury import cases, terminal
+from treasury import cases, money, terminal
 from treasury.options import As, Bank, Full, Json, MaybeAs, MaybePeriod, Period, Reason, Source
 from treasury.terminal import (
     Session,
@@ -125,17 +125,7 @@ def entitle(
     answer(result, json, [*lines, f"Due: {rupiah(result['due_idr'])}"])
 
 
-@app.command()
-def fund(
-    amount: Annotated[int, typer.Option(help="Whole rupiah received.", min=1)],
-    reference: Annotated[str, typer.Option(help="Its reference, as on the SP2D.")],
-    json: Json = False,
-) -> None:
-    """Record money received; without any, there is no funds check. Example: salur fund --amount 600000000 --reference SP2D-0001"""
-    from disbursement import steps
-
-    result = steps.fund(terminal.open_house(), amount, reference)
-    answer(result, json, [f"Funded so far: {rupiah(result['funded_idr'])}."])
+app.command()(money.fund)
 
 
 @app.command()
@@ -361,7 +351,7 @@ def export(
     period: MaybePeriod = None,
     json: Json = False,
 ) -> None:
-    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, outcomes, proofs, journal, events, quarantine or checks.
+    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, outcomes, proofs, journal, funds, money, events, quarantine or checks.
 
     Example: salur export entitlements --period 2020-07 --out due.csv"""
     from treasury import exports
@@ -404,6 +394,9 @@ def status(period: MaybePeriod = None, json: Json = False) -> None:
     if result["stopped"] is not None:
         lines.append(f"Sending is stopped: {result['stopped']}")
     answer(result, json, lines)
+
+
+app.command()(money.money)
 
 
 @app.command()

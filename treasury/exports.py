@@ -20,6 +20,7 @@ from ledger.instants import jakarta_date
 from ledger.parquet import get_table
 from reconciliation import evidence, telling
 from reconciliation.outlets import open_outlets
+from reconciliation.reports import money
 from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
 from schemas.money import format_idr
 from schemas.tables import TABLES as TABLES_BY_NAME
@@ -74,6 +75,11 @@ def _exceptions(house: House, connection: store.Connection, period: str | None) 
     return pa.Table.from_pylist(evidence.work(connection, period, house.at), schema=_EXCEPTIONS)
 
 
+def _money(house: House, connection: store.Connection, period: str | None) -> pa.Table:
+    """Now, or as it was known at the period's end."""
+    return money.position(connection, house.archive, money.moment(house, None, period)).figures
+
+
 _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     "entitlements": _entitlements,
     "instructions": _instructions,
@@ -82,6 +88,8 @@ _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     "entries": partial(_answers, "entries"),
     "breaks": lambda _, connection, period: queries.breaks_in_force(connection, period),
     "exceptions": _exceptions,
+    "funds": lambda _, connection, __: queries.whole(connection, "funds").sort_by("reference"),
+    "money": _money,
     "journal": lambda _, connection, period: journal.rows(connection, period),
     "proofs": lambda _, connection, period: queries.proofs_in_force(connection, period),
     "events": lambda _, connection, __: queries.whole(connection, "events"),
@@ -90,7 +98,7 @@ _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     ),
     "checks": lambda _, connection, __: queries.whole(connection, "check_results"),
 }
-"""How each table is got; events, quarantine and checks belong to no period and come whole."""
+"""How each table is got; funds, events, quarantine and checks belong to no period and come whole."""
 TABLES = tuple(sorted([*_TABLE, "batches", "outcomes"]))
 
 
@@ -155,7 +163,7 @@ def _known(connection: store.Connection, participant: str) -> list[dict[str, Any
     """Source rows by the drop that brought them: which file and row, and what they say, personal data left out."""
     taken = {row["drop_id"]: row["taken_at"] for row in landing.taken_drops(connection).to_pylist()}
     story = []
-    for name in ("participants", "accounts", "completions", "surveys"):
+    for name in ("participants", "accounts", "completions", "surveys", "allocations"):
         for row in landing.rows_about(connection, name, participant, _HIDDEN).to_pylist():
             drop = row.pop("drop_id")
             place = f"drop {drop[:12]} {row.pop('source_file')} row {row.pop('row')}"

@@ -29,6 +29,14 @@ _INSTANTS = (
 _NO_TEXT = pa.scalar(None, TEXT)
 NUMBERED = frozenset({"sk_line"})
 """Texts that count something: a whole number is as good as its digits, for there is no leading zero to lose."""
+_AMOUNTS = {
+    "price_idr": "price_invalid",
+    **dict.fromkeys(("training_aid_idr", "incentive_idr", "survey_idr"), "amount_invalid"),
+}
+"""Columns of whole rupiah, none of them negative, with the reason where one cannot be read so."""
+ALLOCATED_MAX = 10**12 - 1
+"""No one person's allocation has more than twelve digits; so the sum of millions stays within 64 bits."""
+_NO_LIMIT = 2**63 - 1
 _LISTED = {"status": pa.array(["active", "revoked"])}
 
 
@@ -104,7 +112,7 @@ def _text(name: str, column: pa.Array) -> Read:
 
 
 def _whole(name: str, column: pa.Array) -> Read:
-    reason = "price_invalid" if name == "price_idr" else "wrong_type"
+    reason = _AMOUNTS.get(name, "wrong_type")
     if column.type == TEXT:
         trimmed = pc.utf8_trim_whitespace(column)
         given = pc.fill_null(pc.not_equal(pc.binary_length(trimmed), 0), False)
@@ -138,8 +146,9 @@ def _exact(value: float | Decimal | None) -> int | None:
 def _out_of_range(name: str, values: pa.Array) -> pa.Array:
     if name == "rating":
         return _where(pc.or_(pc.less(values, 1), pc.greater(values, 5)), "rating_out_of_range")
-    if name == "price_idr":
-        return _where(pc.less(values, 0), "price_invalid")
+    if name in _AMOUNTS:
+        most = _NO_LIMIT if name == "price_idr" else ALLOCATED_MAX
+        return _where(pc.or_(pc.less(values, 0), pc.greater(values, most)), _AMOUNTS[name])
     if name in ("version", "number"):
         return _where(pc.less(values, 1), "wrong_type")
     return pa.nulls(len(values), TEXT)

@@ -14,9 +14,12 @@ from typing import Any, BinaryIO
 from disbursement.sources import readers
 from disbursement.sources.readers import Part, Rows
 from schemas.errors import InputRejected, TryLater
+from schemas.money import IDR_MAX
+from schemas.tables import SOURCES
 
 MANIFEST = "manifest.json"
 MANIFEST_BYTES_MAX = 64 * 1024 * 1024
+TABLES_LISTED = ", ".join(table.short_name for table in SOURCES.values())
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -120,7 +123,9 @@ def _promises(data: bytes) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
     if not isinstance(files, dict) or not isinstance(decisions, dict):
         raise _no_manifest("Its files and decisions are no objects.")
     for number, promise in decisions.items():
-        if not isinstance(promise, dict) or not all(_is_count(promise.get(k, 0)) for k in ("people", "amount_idr")):
+        if not isinstance(promise, dict) or not all(
+            _is_count(promise.get(k, 0)) and promise.get(k, 0) <= IDR_MAX for k in ("people", "amount_idr")
+        ):
             raise _no_manifest(f"Its decision {number[:80]!r} has no whole people and amount_idr.")
     return files, decisions
 

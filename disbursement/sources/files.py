@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import fsspec
 
-from disbursement.sources.drop import MANIFEST, MANIFEST_BYTES_MAX, Drop, checked, fingerprint
+from disbursement.sources.drop import MANIFEST, MANIFEST_BYTES_MAX, TABLES_LISTED, Drop, checked, fingerprint
 from disbursement.sources.origin import Origin
 from disbursement.sources.readers import Part
 from schemas.errors import InputRejected, TryLater
@@ -58,8 +58,7 @@ def tables_among(origin: Origin, names: Iterable[str]) -> dict[str, tuple[Table,
     if not found:
         raise InputRejected(
             f"There is no source drop in {origin.called}.",
-            "None of participants, accounts, trainings, completions, blocklist or surveys is there as .parquet, .csv or"
-            " .jsonl.",
+            f"None of {TABLES_LISTED} is there as .parquet, .csv or .jsonl.",
             "Give the folder or URL that holds the files.",
         )
     return {name: (SOURCES[f"{match['table']}.v1"], match["format"]) for name, match in found.items()}

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from disbursement.sources.drop import Drop
+from disbursement.sources.drop import TABLES_LISTED, Drop
 from disbursement.sources.origin import Origin
 from disbursement.sources.spool import Spool, spooled
 from schemas.errors import InputRejected, SalurError, TryLater
@@ -202,7 +202,7 @@ def _tables(connection: sa.Connection, origin: Origin) -> list[tuple[Table, dict
     if not found:
         raise InputRejected(
             f"There is no source drop in {origin.called}.",
-            "None of participants, accounts, trainings, completions, blocklist or surveys is a table there.",
+            f"None of {TABLES_LISTED} is a table there.",
             f'Name their schema, as ?{SCHEMA}=NAME or schema = "NAME".',
         )
     return [(table, _own(origin, table, columns)) for table, columns in found]

@@ -124,7 +124,7 @@ def _tables(house: House, connection: store.Connection, facts: CycleFacts) -> di
     concerning = _files_about(said, instructions, files)
     decisions = queries.decisions_in_force(connection, house.archive, period)
     return {
-        "entitlements": decisions,
+        "entitlements": _entitlements(house, connection, period),
         "qualified": qualifications(connection, house.archive, period, of_people(decisions, instructions)),
         "instructions": instructions.drop_columns(["own_state", "file_state", "account_mac"]),
         "files": files,
@@ -145,6 +145,12 @@ def _tables(house: House, connection: store.Connection, facts: CycleFacts) -> di
         .sort_by([(name, "ascending") for name in ("drop_id", "table", "source", "row", "reason")]),
         "events": queries.whole(connection, "events").sort_by("seq"),
     }
+
+
+def _entitlements(house: House, connection: store.Connection, period: str) -> pa.Table:
+    """The decisions in force just as their run wrote them, since the chain has the hash of those bytes."""
+    run = queries.last_entitlement_run(connection, period)
+    return get_table(house.archive, run["archive_key"]) if run else empty("decisions.v1")
 
 
 def _matches(house: House, connection: store.Connection, period: str) -> pa.Table:

@@ -272,6 +272,7 @@ SOURCES = {
     "completions": Text("penyelesaian pelatihan", "completions"),
     "blocklist": Text("daftar blokir", "blocklist"),
     "surveys": Text("survei", "surveys"),
+    "allocations": Text("alokasi SK-PKP per peserta", "allocations by SK-PKP and person"),
 }
 QUARANTINED = {
     "missing_key": Text("kunci kosong", "the key column is empty"),
@@ -280,6 +281,7 @@ QUARANTINED = {
     "impossible_date": Text("tanggal yang tidak ada", "a date that does not exist"),
     "rating_out_of_range": Text("rating di luar 1–5", "a rating outside 1–5"),
     "price_invalid": Text("harga negatif atau berdesimal", "a price that is negative or has decimals"),
+    "amount_invalid": Text("jumlah negatif atau berdesimal", "an amount that is negative or has decimals"),
     "conflicting_record": Text("rekaman yang saling bertentangan", "records that contradict each other"),
     "unreadable_row": Text("baris tidak dapat diurai", "a line that cannot be parted into columns"),
     "unknown_value": Text("nilai di luar daftar", "a value outside the column's list"),

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from disbursement import steps
 from disbursement.release import batch_digest
 from disbursement.submission import record_state
-from ledger import queries, store
+from ledger import chain, queries, store
 from ledger.house import House
 from ledger.instants import to_micros
 from schemas.identifiers import content_code, end_to_end_id
@@ -54,6 +54,7 @@ def drafted(
         store.insert(connection, store.files, made)
         orders = [instruction(row["file_name"], n, channel=channel, batch=name) for row in made for n in range(people)]
         store.insert(connection, store.instructions, orders)
+        chain.append(connection, at=house.at, actor="siti", kind="instructed", subject=name, details={"digest": digest})
     return name
 
 
@@ -115,8 +116,6 @@ def instruction_states(house: House) -> dict[str, str]:
 
 def begun(house: House, file_name: str, way: str) -> None:
     """The record as a sender leaves it that was killed after it had stored its intent."""
-    from ledger import chain
-
     with house.store.transaction() as connection:
         event = chain.append(
             connection, at=house.at, actor="siti", kind="submission_intended", subject=file_name, details={"to": way}

@@ -10,6 +10,7 @@ from tests.lib.digested import table
 
 CUT_OFF = datetime(2020, 10, 31, 16, 59, 59, 999999, tzinfo=UTC)
 PERSON = {"nik_mac": "n", "wave": 4, "accepted_on": date(2020, 8, 31), "province": "31", "occupation": "employee"}
+NAMED = {"sk_number": "SK-4/2020", "sk_line": "7"}
 ACCOUNT = {"version": 2, "channel": "ovo", "owner_nik_mac": "n", "verified_at": datetime(2020, 9, 1, 3, tzinfo=UTC)}
 LEARNED = {
     "participant_id": "P1",
@@ -24,7 +25,7 @@ LEARNED = {
 
 def _decide(*completions: dict[str, Any], **changed: Any) -> list[dict[str, Any]]:
     arguments = {
-        "people": table("people.v1", [{"participant_id": "P1", **PERSON}]),
+        "people": table("people.v1", [{"participant_id": "P1", **PERSON, **NAMED}]),
         "accounts": table("current_accounts.v1", [{"participant_id": "P1", **ACCOUNT}]),
         "trainings": table("trainings.v1", [{"training_id": "T1", "price_idr": 250_000}]),
         "completions": table("learning.v1", [LEARNED | completion for completion in completions]),
@@ -61,6 +62,7 @@ def test_a_decision_bears_what_it_rests_on() -> None:
         "province": "31",
         "occupation": "employee",
         "accepted_on": date(2020, 8, 31),
+        **NAMED,
     }
 
 

@@ -24,6 +24,9 @@ DUE: dict[str, Any] = {
     "channel": "bni",
     "account_version": 1,
     "last_payment_date": date(2021, 3, 5),
+    "accepted_on": date(2020, 8, 31),
+    "sk_number": "SK-4/2020",
+    "sk_line": "7",
 }
 ATTEMPTS = pa.schema(
     {

@@ -24,6 +24,7 @@ COLUMNS = {
     " reviewed_at recorded_at revoked_at",
     "blocklist": "nik reason source listed_on delisted_on",
     "surveys": "participant_id number completed_at",
+    "allocations": "sk_number participant_id sk_line training_aid_idr incentive_idr survey_idr",
 }
 
 

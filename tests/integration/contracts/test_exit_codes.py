@@ -17,7 +17,8 @@ def plant_instruction(salur: Salur, amount_idr: int) -> None:
     with sqlite3.connect(salur.home / "ledger.db") as ledger:
         ledger.execute(
             "INSERT INTO instructions SELECT 'PLANTED00000000', 'PLANTED', benefit, sequence, attempt, previous_attempt,"
-            " period, policy, ?, due_on, channel, account_version, account_mac, batch, file_name, last_payment_date"
+            " period, policy, ?, due_on, channel, account_version, account_mac, batch, file_name, last_payment_date,"
+            " sk_number, sk_line, fiscal_year"
             " FROM instructions LIMIT 1",
             [amount_idr],
         )

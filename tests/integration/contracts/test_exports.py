@@ -27,6 +27,8 @@ PROMISED = {
     "journal": "seq at debit credit amount_idr transaction_count channel period subject evidence",
     "events": "seq at actor kind subject details previous_hash hash",
     "quarantine": "table row reason source",
+    "funds": "reference amount_idr at person issued_on fiscal_year corrects",
+    "money": "known_at dimension key figure people_count transaction_count amount_idr",
 }
 
 
