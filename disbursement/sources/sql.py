@@ -1,4 +1,4 @@
-"""The source drop from a database: the six tables under their names in one schema, read in one snapshot, never written.
+"""The source drop from a database: the tables under their names in one schema, read in one snapshot, never written.
 
 Contract, section 1: the same tables, the same columns. Each table is one query, streamed in the order of its key, so that
 memory is bounded and the same rows have the same name. Native values become what files hold: an instant with its offset, a
