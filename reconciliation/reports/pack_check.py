@@ -37,7 +37,9 @@ TABLES = (
 _UNSENT = ("drafted", "withdrawn")
 _OF_BREAKS = ("break_id", "kind", "bank", "file_name", "expected", "found", "amount_idr")
 _OF_PROOFS = ("stage", "scope", "equation", "left_count", "right_count", "left_idr", "right_idr", "holds")
-_BESIDE = re.compile(r"report-[0-9-]+(\.html|\.xlsx|-tables/[a-z_]+\.(parquet|json))")
+_BESIDE = re.compile(
+    r"report-[0-9-]+(\.html|\.xlsx|-tables/[a-z_]+\.(parquet|json))|data-docs/[0-9-]+(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+\.html"
+)
 
 
 def canonical(said: Mapping[str, Any]) -> str:

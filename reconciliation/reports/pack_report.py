@@ -26,9 +26,11 @@ policies/        aturan yang dipakai / the rules that were applied
 manifest.json    SHA-256 dan jumlah baris setiap berkas / SHA-256 and rows of every member
 
 Periksa / check: salur verify PACK.zip
-Buku kerja dan tabel Parquet yang ditulis bersama paket ini disebut di manifest.json (beside) dengan SHA-256-nya; yang terletak
-di samping paket ikut diperiksa / the workbook and the Parquet tables written with this pack are named in manifest.json (beside)
-with their SHA-256; those that lie beside the pack are checked too.
+Buku kerja, tabel Parquet dan halaman pemeriksaan data yang ditulis bersama paket ini disebut di manifest.json (beside) dengan
+SHA-256-nya; yang terletak di samping paket ikut diperiksa / the workbook, the Parquet tables and the data docs written with this
+pack are named in manifest.json (beside) with their SHA-256; those that lie beside the pack are checked too.
+CSV adalah untuk program; di Excel bukalah buku kerja / CSV is for programs; in Excel, open the workbook: a spreadsheet takes a
+CSV's text that begins with = for a formula.
 Tanpa Salur / without Salur: sha256sum tables/* dan bandingkan dengan / and compare with manifest.json.
 Rantai bukti / event chain (tables/events): hash = SHA-256([seq, at, actor, kind, subject, details, previous_hash])
 sebagai JSON tanpa spasi, at dalam mikrodetik sejak 1970 / as JSON without blanks, at in microseconds since 1970.

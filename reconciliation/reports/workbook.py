@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
@@ -51,7 +52,7 @@ class _Sheet:
 def workbook(facts: CycleFacts, tables: Mapping[str, pa.Table], final: bool, rows_max: int = ROWS_MAX) -> bytes:
     """The bytes of the workbook with a sheet for each of `tables` (see `tables.tables`), behind one that lists them.
 
-    Texts stand as they are: never a formula, link or number, whatever they begin with.
+    Texts stand as they are: never a formula, link or number, whatever they begin with. An error of the disk is an OSError.
     """
     sink = io.BytesIO()
     book = xlsxwriter.Workbook(
@@ -73,7 +74,10 @@ def workbook(facts: CycleFacts, tables: Mapping[str, pa.Table], final: bool, row
     _cover(book, formats, facts, final, sheets)
     for sheet in sheets:
         _write(book, formats, facts, sheet)
-    book.close()
+    try:
+        book.close()
+    except FileCreateError as error:  # the library's word for an error of the disk under its temporary files
+        raise OSError(str(error)) from None
     return sink.getvalue()
 
 

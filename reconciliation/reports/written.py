@@ -38,6 +38,7 @@ def write_report(house: House, period: str, out: Path, data_docs: bool = True) -
         listed = _write_tables(folder, facts, found)
         beside |= {f"{folder.name}/{name}": sha256 for name, sha256 in listed.items()}
         docs = write_docs(facts, out) if data_docs else None
+        beside |= _hashes(docs.parent, out) if docs else {}
     except OSError as error:
         raise TryLater(
             f"The report of {period} cannot be written.", error.strerror or type(error).__name__, "Give another --out."
@@ -74,6 +75,12 @@ def _write_tables(folder: Path, facts: CycleFacts, found: Mapping[str, pa.Table]
     }
     own = _written(folder / MANIFEST, json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
     return {**{name: about["sha256"] for name, about in listed.items()}, **own}
+
+
+def _hashes(folder: Path, out: Path) -> dict[str, str]:
+    """The SHA-256 of every page in a folder, by its name as seen from `out`."""
+    pages = sorted(folder.rglob("*.html"))
+    return {page.relative_to(out).as_posix(): hashlib.sha256(page.read_bytes()).hexdigest() for page in pages}
 
 
 def _written(path: Path, content: bytes) -> dict[str, str]:
