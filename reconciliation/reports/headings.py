@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from banks.profiles import profiles
 from reconciliation.reports import words
+from reconciliation.reports.figures import AGE_BANDS
 from reconciliation.reports.providers import UNKNOWN
 from reconciliation.reports.words import Text
 from schemas.codes import BREAKS
@@ -215,7 +216,11 @@ def meanings() -> dict[str, Mapping[str, Text]]:
     banks = {code: Text(profile.name, profile.name) for code, profile in profiles().items()}
     return {
         "section": SECTIONS,
-        "measure": words.BOOKED | MEASURES | {f"states.{state}": text for state, text in words.STATES.items()},
+        "measure": words.BOOKED
+        | MEASURES
+        | {f"states.{state}": text for state, text in words.STATES.items()}
+        | {f"by_channel.{code}": text for code, text in banks.items()}
+        | {band: Text(f"{band} hari", f"{band} days") for band in AGE_BANDS},
         "state": words.STATES | words.INBOUND_STATES,
         "next_state": words.STATES,
         "case_state": words.CASE_STATES,

@@ -250,3 +250,12 @@ def test_a_code_is_followed_by_what_it_means() -> None:
     rows = told.table("ended", [full_cycle().ended.slice(0, 1).to_pylist()[0] | {"state": "rejected"}])
     values = [cell.value for cell in _of(rows, "ended").worksheets[1][HEAD + 1]]
     assert values[values.index("rejected") + 1] == "ditolak / rejected"
+
+
+def test_every_section_and_measure_of_the_report_has_words_and_every_table_and_column_a_name() -> None:
+    known = headings.meanings()
+    figures_of_all = _tables()["figures"]
+    for column in ("section", "measure"):
+        assert {code for code in figures_of_all[column].to_pylist() if code} - known[column].keys() == set()
+    assert _tables().keys() - headings.SHEETS.keys() == set()
+    assert {column for table in _tables().values() for column in table.column_names} - headings.COLUMNS.keys() == set()
