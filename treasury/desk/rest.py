@@ -7,6 +7,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
+import stamina
 
 from schemas.errors import SalurError, TryLater
 
@@ -19,18 +20,19 @@ class RunFailed(SalurError):
     """A run of a DAG ended in failure; `do` holds the tail of the failing task's log."""
 
 
+PATIENCE_SECONDS = 30
+ATTEMPTS = 4
+
+
 class Desk:
     """One user's session with the API server at `url`."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self.user = user
         # Loopback only: a proxy of the surroundings must not come between.
-        login = httpx.post(
-            f"{url}/auth/token", json={"username": user, "password": password}, trust_env=False, timeout=30
-        )
-        _checked(login)
-        headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
-        self.http = httpx.Client(base_url=f"{url}/api/v2", headers=headers, trust_env=False, timeout=30)
+        self.http = httpx.Client(base_url=f"{url}/api/v2", trust_env=False, timeout=PATIENCE_SECONDS)
+        login = self._ask("POST", f"{url}/auth/token", json={"username": user, "password": password})
+        self.http.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
 
     def __enter__(self) -> Self:
         return self
@@ -40,7 +42,7 @@ class Desk:
 
     def unpause(self, dag_id: str) -> None:
         """Let the runs of a DAG go."""
-        _checked(self.http.patch(f"/dags/{dag_id}", json={"is_paused": False}))
+        self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
     def dag_ids(self) -> set[str]:
         """The DAGs that the server knows by now."""
@@ -53,7 +55,7 @@ class Desk:
     def trigger(self, dag_id: str, period: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run by hand for a month; the run's id."""
         body = {"logical_date": None, "partition_key": period, "conf": dict(conf or {})}
-        return str(_checked(self.http.post(f"/dags/{dag_id}/dagRuns", json=body)).json()["dag_run_id"])
+        return str(self._ask("POST", f"/dags/{dag_id}/dagRuns", json=body).json()["dag_run_id"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """All runs of a DAG, the newest first."""
@@ -86,7 +88,7 @@ class Desk:
         task = question["task_instance"]
         path = f"/dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'])}/taskInstances/{quote(task['task_id'])}"
         body = {"chosen_options": [option], "params_input": dict(params or {})}
-        _checked(self.http.patch(f"{path}/{task['map_index']}/hitlDetails", json=body))
+        self._ask("PATCH", f"{path}/{task['map_index']}/hitlDetails", json=body)
 
     def check(self, dag_id: str, run_id: str) -> str:
         """The state of a run.
@@ -113,7 +115,21 @@ class Desk:
         return [line for line in lines if not line.startswith("::")][-LOG_LINES_SHOWN:]
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
-        return dict(_checked(self.http.get(path, params=query)).json())
+        # To look changes nothing: a server that is too busy to answer is asked again.
+        ask = stamina.retry(on=_NoAnswer, attempts=ATTEMPTS, wait_initial=1.0)(self._ask)
+        return dict(ask("GET", path, params=query).json())
+
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            return _checked(self.http.request(method, path, **more))
+        except httpx.TransportError as error:
+            raise _NoAnswer(
+                f"Airflow does not answer to {method} {path}.", type(error).__name__, "Is the machine too busy?"
+            ) from None
+
+
+class _NoAnswer(TryLater):
+    """Not even a refusal came back."""
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
