@@ -180,6 +180,13 @@ def test_every_volume_network_and_secret_that_a_part_names_is_declared_and_every
     assert {name for name in mounted if name[0] not in "./$"} == set(composition()["volumes"])
 
 
+def test_a_part_that_runs_no_task_sees_neither_the_home_nor_the_ledger() -> None:
+    sees_home = {name for name, part in services().items() if any("home:" in one for one in part.get("volumes", ()))}
+    sees_ledger = {name for name, part in services().items() if "postgres_salur" in part.get("secrets", ())}
+    assert sees_home == {"api-server", "banks", "init", "salur", "scheduler"}
+    assert sees_ledger == {"api-server", "init", "postgres", "salur", "scheduler"}
+
+
 def test_no_secret_is_said_in_the_composition() -> None:
     assert "password=" not in COMPOSE.read_text().lower()
     assert re.search(r"//[^/\s]*:[^/\s]*@", COMPOSE.read_text()) is None
