@@ -106,7 +106,7 @@ class Client:
             base_url=str(url).rstrip("/").removesuffix("/v1"),
             headers=headers,
             timeout=self._patience.timeout_seconds,
-            verify=_trusted(ca_file, self.called) if url.scheme == "https" else True,
+            verify=_trusted(url.scheme, ca_file, self.called),
             follow_redirects=False,
             trust_env=not is_here,
         )
@@ -287,8 +287,10 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def _trusted(ca_file: Path | None, called: str) -> ssl.SSLContext:
-    """The authorities that are believed: the usual ones, or those of a file alone."""
+def _trusted(scheme: str, ca_file: Path | None, called: str) -> ssl.SSLContext:
+    """The authorities that are believed: the usual ones, or those of a file alone; where there is no TLS, none."""
+    if scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca_file is None:
         return httpx.create_ssl_context()
     try:

@@ -25,6 +25,7 @@ from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
 from schemas.money import format_idr
 from schemas.tables import TABLES as TABLES_BY_NAME
 from schemas.tables import instants_as_text
+from treasury import sources
 
 _BATCHES = pa.schema([*TABLES_BY_NAME["batches.v1"].schema, pa.field("state", pa.string())])
 _EXCEPTIONS = pa.schema(
@@ -252,7 +253,7 @@ def _by_state(instructed: pa.Table) -> dict[str, dict[str, int]]:
 def doctor(house: House) -> dict[str, Any]:
     """Look at each part of the house; a part that is not in order is said, not raised.
 
-    `exit_code` is that of the worst part: 15 evidence damaged, 14 out of reach, 13 a person must act, 0 all in order.
+    `exit_code` is that of the worst part: 15 evidence damaged, 14 out of reach, 13 a person must act, 10 refused, 0 all in order.
     """
     checks = [
         _look("ledger", lambda: f"{len(queries.batches(house.store))} batches"),
@@ -263,10 +264,17 @@ def doctor(house: House) -> dict[str, Any]:
             for name in sorted({profile.calendar for profile in profiles().values()})
         ),
         *(_look(f"outlet {name}", partial(_outlet, house, name)) for name in house.config.get("outcomes", {})),
+        *(_look(f"source {name}", partial(_source, house, name)) for name in house.config.get("sources", {})),
         *(_look(f"bank {code}", partial(evidence.reach, house, code)) for code in house.config.get("banks", {})),
     ]
     worst = max(int(each["exit_code"]) for each in checks)
     return {"ok": worst == EXIT_DONE, "exit_code": worst, "checks": checks}
+
+
+def _source(house: House, name: str) -> str:
+    from disbursement.sources.opening import reach  # late: it brings what reads databases and asks platforms
+
+    return reach(sources.source(house, name))
 
 
 def _verify_chain(house: House) -> int:

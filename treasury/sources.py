@@ -18,6 +18,8 @@ _SECRETS = ("token_file", "token_env", "password_file", "password_env", "secret_
 _FILES = ("ca_file", "private_key", "known_hosts")
 _TEXTS = ("schema", "host_key", "endpoint", "key_id")
 _NUMBERS = ("page_rows", "overlap_hours")
+SETTINGS = frozenset({*_FILES, *_TEXTS, *_NUMBERS})
+"""What a source may be told beside its address and its secret; see `Origin`."""
 
 
 def source(house: House, word: str) -> Origin:
@@ -27,20 +29,19 @@ def source(house: House, word: str) -> Origin:
     """
     tables = house.config.get("sources", {})
     if word in tables:
-        return _configured(word, tables[word], house.path)
+        return configured(word, tables[word], house.path)
     origin = origin_of(word)
     if origin.scheme in ("http", "https") and origin.secret is None:
         return origin_of(word, secret=os.environ.get(TOKEN))
     return origin
 
 
-def sources(house: House) -> dict[str, Mapping[str, Any]]:
-    """The sources that salur.toml names."""
-    return dict(house.config.get("sources", {}))
+def configured(name: str, table: Mapping[str, Any], home: Path, secret: str | None = None) -> Origin:
+    """The source that a table of settings describes: its url, SETTINGS, and where its secret lies, unless that is given.
 
-
-def _configured(name: str, table: Mapping[str, Any], home: Path) -> Origin:
-    known = {"url", *_SECRETS, *_FILES, *_TEXTS, *_NUMBERS}
+    Errors: InputRejected when the url is missing, a setting is not known, or the secret cannot be read.
+    """
+    known = {"url", *SETTINGS, *(() if secret else _SECRETS)}
     wrong = sorted({key for key in table if key not in known} | {key for key in _NUMBERS if not _is_number(table, key)})
     if not isinstance(table.get("url"), str) or wrong:
         raise InputRejected(
@@ -51,9 +52,10 @@ def _configured(name: str, table: Mapping[str, Any], home: Path) -> Origin:
     settings = {key: table[key] for key in (*_TEXTS, *_NUMBERS) if key in table}
     files = {key: str(home / str(table[key])) for key in _FILES if key in table}
     url = str(table["url"])
-    if "://" not in url:
-        url = str(home / url)
-    return origin_of(url, name, _secret(name, table, home), **settings, **files)
+    for prefix in ("", "sqlite:///"):  # a file, as seen from the home; an absolute one stays where it is
+        if url.startswith(prefix) and "://" not in (place := url.removeprefix(prefix)):
+            url = f"{prefix}{home / place}"
+    return origin_of(url, name, secret or _secret(name, table, home), **settings, **files)
 
 
 def _is_number(table: Mapping[str, Any], key: str) -> bool:

@@ -52,6 +52,11 @@ def open_drop(origin: Origin) -> Drop:
     )
 
 
+def reach(origin: Origin) -> str:
+    """List the folder; says how many files of a drop are there."""
+    return f"holds {len(tables_among(origin, _listing(origin)[2]))} files of a drop"
+
+
 def tables_among(origin: Origin, names: Iterable[str]) -> dict[str, tuple[Table, str]]:
     """Of the names in a folder those of a drop's files, each with its table and form; `InputRejected` when there are none."""
     found = {name: match for name in names if (match := _PART.fullmatch(name))}

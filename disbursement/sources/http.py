@@ -13,7 +13,7 @@ from pathlib import Path
 from disbursement.sources.drop import Drop
 from disbursement.sources.origin import Origin
 from disbursement.sources.spool import Spool, spooled
-from platforms.client import Client, NotThere
+from platforms.client import Client, NotThere, Patience
 from schemas.errors import InputRejected
 from schemas.tables import SOURCES
 
@@ -42,7 +42,7 @@ def open_drop(origin: Origin, since: Mapping[str, datetime], say: Callable[[str]
         yield spools.drop(origin.called, manifest=manifest, watched=identity(origin), partial=frozenset(since))
 
 
-def platform(origin: Origin) -> Client:
+def platform(origin: Origin, patience: Patience | None = None) -> Client:
     """The client that asks there."""
     settings = origin.settings
     ca_file = settings.get("ca_file")
@@ -50,6 +50,7 @@ def platform(origin: Origin) -> Client:
         origin.url,
         origin.secret,
         called=origin.called,
+        patience=patience,
         page_rows=int(settings.get("page_rows", 1000)),
         ca_file=Path(ca_file) if ca_file else None,
     )
@@ -62,7 +63,7 @@ def identity(origin: Origin) -> str:
 
 def reach(origin: Origin) -> str:
     """Ask for one row of each table; says which there are."""
-    with platform(origin) as client:
+    with platform(origin, Patience(tries=1)) as client:
         found = [table.short_name for table in SOURCES.values() if _offers(client, table.short_name)]
     return f"offers {', '.join(found) or 'no table'}"
 

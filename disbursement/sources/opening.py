@@ -30,3 +30,12 @@ def identity(origin: Origin) -> str:
     if origin.scheme in ("http", "https"):
         return http.identity(origin)
     return "" if files.knows(origin) else sql.identity(origin)
+
+
+def reach(origin: Origin) -> str:
+    """Look whether a source is there and lets us in; says in words what it offers. Errors as when it is opened."""
+    if origin.scheme in ("http", "https"):
+        return http.reach(origin)
+    if origin.scheme in remote.SCHEMES:
+        return remote.reach(origin)
+    return files.reach(origin) if files.knows(origin) else sql.reach(origin)

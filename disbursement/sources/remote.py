@@ -55,7 +55,7 @@ def open_drop(origin: Origin) -> Iterator[Drop]:
 
 
 def reach(origin: Origin) -> str:
-    """List the folder; says which files of a drop are there."""
+    """List the folder; says how many files of a drop are there."""
     _, names = _listed(origin)
     return f"holds {len(files.tables_among(origin, names))} files of a drop"
 

@@ -62,6 +62,7 @@ def refused(salur: Salur, code: int, says: str) -> None:
 
 
 def test_a_platform_gives_the_same_record_as_its_files(salur: Salur, server: PlatformServer, tmp_path: Path) -> None:
+    server.tables = {name: rows[::-1] for name, rows in server.tables.items()}
     configure(salur, server)
     result = salur.ask("intake", "--source", "contoh")
     assert (result["taken"], result["quarantined"]) == (12 * 3 + 1, 0)
@@ -233,3 +234,15 @@ def test_an_instant_that_has_not_come_yet_does_not_move_the_mark(salur: Salur, s
     salur.ask("intake", "--source", "contoh")
     salur.ask("intake", "--source", "contoh")
     assert asked_after(server) == [None, "2020-06-02T02:00:00+00:00"]
+
+
+def test_the_doctor_looks_at_every_source_and_names_it(salur: Salur, server: PlatformServer) -> None:
+    configure(salur, server)
+    config = salur.home / "salur.toml"
+    config.write_text(f'{config.read_text()}\n[sources.map]\nurl = "nothing"\n')
+    looked = {row["what"]: row for row in salur.ask("doctor", code=10)["checks"]}
+    assert looked["source contoh"]["found"] == "offers participants, accounts, trainings, completions"
+    assert looked["source map"]["found"].startswith("There is no source drop in map.")
+    server.token = "another"
+    found = {row["what"]: row for row in salur.ask("doctor", code=10)["checks"]}["source contoh"]
+    assert (found["ok"], "answers 401" in found["found"]) == (False, True)
