@@ -82,7 +82,7 @@ def without_password(dsn: str, passfile: str) -> tuple[str, str | None]:
     password = url.password or url.query.get("password")
     if url.get_backend_name() != "postgresql" or not isinstance(password, str):
         return dsn, None
-    plain = url.set(password=None).difference_update_query(["password"]).update_query_dict({"passfile": passfile})
+    plain = url._replace(password=None).difference_update_query(["password"]).update_query_dict({"passfile": passfile})
     escaped = password.replace("\\", "\\\\").replace(":", "\\:")
     return plain.render_as_string(), f"*:*:*:*:{escaped}\n"
 

@@ -72,10 +72,10 @@ class Salur:
                 self.ask("release", row["batch"], "--as", person, "--digest", row["digest"])
 
 
-def new_home(home: Path, at: str = AT) -> Salur:
-    """`salur init`."""
+def new_home(home: Path, at: str = AT, ledger: str | None = None) -> Salur:
+    """`salur init`, on SQLite or with the ledger of a DSN."""
     salur = Salur(home, at)
-    salur.ask("init")
+    salur.ask("init", *(["--ledger", ledger] if ledger else []))
     return salur
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ WHAT: dict[str, Any] = {"purpose": "release", "subject": "B1", "digest": "d1"}
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Store:
-    made = Store(f"sqlite:///{tmp_path}/ledger.db")
+def ledger(dsn: str) -> Store:
+    made = Store(dsn)
     made.create(0)
     return made
 

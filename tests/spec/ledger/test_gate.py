@@ -23,8 +23,8 @@ FUND = {"reference": "SP2D-1", "amount_idr": 1, "at": 0, "person": "siti"}
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return small_home(tmp_path)
+def house(tmp_path: Path, dsn: str) -> House:
+    return small_home(tmp_path, dsn)
 
 
 def kept(house: House) -> list[dict[str, Any]]:

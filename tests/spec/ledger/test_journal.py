@@ -17,8 +17,8 @@ from tests.lib.small_home import AT, PERIOD, TRANCHE, begun, bytes_of, drafted, 
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return small_home(tmp_path)
+def house(tmp_path: Path, dsn: str) -> House:
+    return small_home(tmp_path, dsn)
 
 
 def postings(house: House) -> list[tuple[Any, ...]]:
