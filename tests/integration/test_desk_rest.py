@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import stamina
 
 from schemas.errors import TryLater
 from treasury.desk.rest import ATTEMPTS, Desk
@@ -49,7 +48,7 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Busy]:
-    with Busy() as busy, stamina.set_testing(True, attempts=ATTEMPTS):
+    with Busy() as busy:
         threading.Thread(target=busy.serve_forever, daemon=True).start()
         yield busy
         busy.shutdown()
@@ -57,7 +56,7 @@ def server() -> Iterator[Busy]:
 
 @pytest.fixture
 def desk(server: Busy) -> Iterator[Desk]:
-    with Desk(f"http://127.0.0.1:{server.server_port}", "maker", "invented") as session:
+    with Desk(f"http://127.0.0.1:{server.server_port}", "maker", "invented", lambda _: None) as session:
         yield session
 
 

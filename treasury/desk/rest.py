@@ -7,7 +7,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-import stamina
+import tenacity
 
 from schemas.errors import SalurError, TryLater
 
@@ -27,8 +27,15 @@ ATTEMPTS = 4
 class Desk:
     """One user's session with the API server at `url`."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str, password: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self.user = user
+        self._again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_NoAnswer),
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=tenacity.wait_exponential_jitter(multiplier=1, max=5),
+            sleep=sleep,
+            reraise=True,
+        )
         # Loopback only: a proxy of the surroundings must not come between.
         self.http = httpx.Client(base_url=f"{url}/api/v2", trust_env=False, timeout=PATIENCE_SECONDS)
         login = self._ask("POST", f"{url}/auth/token", json={"username": user, "password": password})
@@ -116,8 +123,7 @@ class Desk:
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:
         # To look changes nothing: a server that is too busy to answer is asked again.
-        ask = stamina.retry(on=_NoAnswer, attempts=ATTEMPTS, wait_initial=1.0)(self._ask)
-        return dict(ask("GET", path, params=query).json())
+        return dict(self._again(self._ask, "GET", path, params=query).json())
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:
