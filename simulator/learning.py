@@ -15,7 +15,6 @@ from simulator.drop import as_text
 REVOKED_WHO_BOUGHT: Final = 0.1
 """Share of the revoked who bought a training all the same: revoked for another reason [assumed]."""
 _SLOTS = max(country.COMPLETIONS)
-_DEAR_IDR = 550_000
 _RATINGS = {1: 0.02, 2: 0.03, 3: 0.1, 4: 0.3, 5: 0.55}
 
 
@@ -34,6 +33,23 @@ class Trained(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the scheme of each person's wave grants: the fields of `country.Scheme`, in their order."""
+
+    balance_idr: Ints
+    incentive_idr: Ints
+    survey_idr: Ints
+    purchase_days: Ints
+    surveys: Ints
+
+
+def terms(wave: Ints) -> Terms:
+    """The terms of people, by the position of their wave among the country's."""
+    granted = np.array([each.scheme for each in country.WAVES], dtype=np.int64)[wave]
+    return Terms(*granted.T)
+
+
+@dataclass(frozen=True)
 class _Purchases:
     """One row a purchase: whose (row of the block), their how manieth, which training (index), when; sorted by person."""
 
@@ -47,21 +63,23 @@ def completions(
     rng: np.random.Generator,
     ids: pa.Array,
     accepted: Ints,
+    terms: Terms,
     buyers: Flags,
     catalogue: trainings.Catalogue,
     at_least_one: bool,
 ) -> tuple[Completions, Trained]:
-    """The completions of a block of people: who they are, the day each was accepted, and whether each buys at all.
+    """The completions of a block of people: who they are, the day each was accepted, on which terms, and whether each
+    buys at all.
 
-    The first purchase comes within 30 days of acceptance, all within its calendar year, and no more than the balance
-    pays for; completion follows after days or weeks, the review mostly within a day. The bad cases break these rules.
+    The first purchase comes within the scheme's days of acceptance, all within its calendar year, and no more than the
+    balance pays for; completion follows after days or weeks, the review mostly within a day. The bad cases break these rules.
     """
     count = len(accepted)
     fault = {
         kind: rows[buyers[rows]] for kind, rows in faults(rng, country.LEARNING_FAULTS, count, at_least_one).items()
     }
     has = {kind: flags(rows, count) for kind, rows in fault.items()}
-    bought = _purchases(rng, accepted, buyers, catalogue, has)
+    bought = _purchases(rng, accepted, terms, buyers, catalogue, has)
     person, rows = bought.person, len(bought.person)
     completed = bought.purchased + (DAY_SECONDS * (1 + rng.gamma(2.0, 4.0, rows))).astype(np.int64)
     is_complete = ~has["no_completion"][person] & ((bought.slot == 0) | (rng.random(rows) < 0.9))
@@ -94,22 +112,30 @@ def _where(present: Flags, texts: pa.Array) -> pa.Array:
 
 
 def _purchases(
-    rng: np.random.Generator, accepted: Ints, buyers: Flags, catalogue: trainings.Catalogue, has: dict[str, Flags]
+    rng: np.random.Generator,
+    accepted: Ints,
+    terms: Terms,
+    buyers: Flags,
+    catalogue: trainings.Catalogue,
+    has: dict[str, Flags],
 ) -> _Purchases:
     count = len(accepted)
     over = has["over_balance"]
+    too_many = terms.balance_idr // country.PRICE_MAX_IDR + 1  # so many dear ones are more than the balance
     wanted = np.array(list(country.COMPLETIONS))[draw(rng, country.COMPLETIONS, count)]
-    buys = (np.arange(_SLOTS) < np.maximum(wanted, 2 * over)[:, None]) & buyers[:, None]
+    buys = (np.arange(_SLOTS) < np.maximum(wanted, too_many * over)[:, None]) & buyers[:, None]
     training = rng.choice(len(catalogue.price_idr), size=(count, _SLOTS), p=catalogue.popularity)
-    dear = np.flatnonzero(catalogue.price_idr >= _DEAR_IDR)
-    training[over] = dear[rng.integers(0, len(dear), (int(over.sum()), _SLOTS))]
+    for balance_idr in np.unique(terms.balance_idr[over]).tolist():
+        spender = over & (terms.balance_idr == balance_idr)
+        dear = np.flatnonzero(catalogue.price_idr > balance_idr // (balance_idr // country.PRICE_MAX_IDR + 1))
+        training[spender] = dear[rng.integers(0, len(dear), (int(spender.sum()), _SLOTS))]
     spent = np.zeros(count, dtype=np.int64)
     for slot in range(_SLOTS):
         price = catalogue.price_idr[training[:, slot]]
-        buys[:, slot] &= over | (spent + price <= country.BALANCE_IDR)
+        buys[:, slot] &= over | (spent + price <= terms.balance_idr)
         spent += price * buys[:, slot]
     start = accepted * DAY_SECONDS + 9 * 3_600
-    first_delay = np.minimum(rng.exponential(6.0, count), 29.0)
+    first_delay = np.minimum(rng.exponential(6.0, count), terms.purchase_days - 1.0)
     delays = np.cumsum(np.column_stack([first_delay, rng.uniform(2.0, 25.0, (count, _SLOTS - 1))]), axis=1)
     purchased = start[:, None] + (delays * DAY_SECONDS).astype(np.int64)
     next_year = accepted.astype("datetime64[D]").astype("datetime64[Y]") + np.timedelta64(1, "Y")
@@ -178,11 +204,12 @@ def _set(table: pa.Table, **columns: pa.Array | pa.ChunkedArray) -> pa.Table:
     return table
 
 
-def surveys(rng: np.random.Generator, ids: pa.Array, trained: Trained) -> pa.Table:
-    """Surveys 1 to 3 of those who completed a training, each some weeks after the one before."""
-    count = len(trained.people)
-    answers = rng.random((count, 1)) * np.ones((1, len(country.SURVEYS))) < np.array(country.SURVEYS)
-    delay = np.cumsum(rng.uniform(10.0, 40.0, (count, len(country.SURVEYS))), axis=1)
+def surveys(rng: np.random.Generator, ids: pa.Array, terms: Terms, trained: Trained) -> pa.Table:
+    """The surveys of those who completed a training, as many as their scheme has, each some weeks after the one before."""
+    count, shares = len(trained.people), country.SURVEYS
+    is_asked = np.arange(len(shares)) < terms.surveys[trained.people][:, None]
+    answers = is_asked & (rng.random((count, 1)) * np.ones((1, len(shares))) < np.array(shares))
+    delay = np.cumsum(rng.uniform(10.0, 40.0, (count, len(shares))), axis=1)
     row, number = np.nonzero(answers)
     columns: dict[str, Any] = {
         "participant_id": ids.take(pa.array(trained.people[row])),

@@ -69,6 +69,7 @@ class Block:
     size: int
     serials: tuple[int, int]
     wave: Ints
+    terms: learning.Terms
     accepted: Ints
     sk_line: Ints
     at_least_one: bool
@@ -126,7 +127,7 @@ def generate(
             progress(block.first + block.size, count)
     writer.finish(
         {
-            f"SK-{wave.number}/2020": {"people": int(size), "amount_idr": int(size) * country.ALLOCATION_IDR}
+            f"SK-{wave.number}/2020": {"people": int(size), "amount_idr": int(size) * wave.scheme.allocation_idr}
             for wave, size in zip(country.WAVES, plan.sizes, strict=True)
             if size
         }
@@ -170,6 +171,7 @@ def _block(number: int, size: int, first: int, plan: _Plan) -> Block:
         size=size,
         serials=(start, start + share),
         wave=np.array([wave.number for wave in country.WAVES], dtype=np.int64)[position],
+        terms=learning.terms(position),
         accepted=days[position] + plan.shift,
         sk_line=indices - (ends - plan.sizes)[position] + 1,
         at_least_one=number == 0 and plan.count >= FAULTS_GUARANTEED_FROM,
@@ -222,7 +224,7 @@ def _tables(
 ) -> dict[str, pa.Table]:
     buyers = ~people.revoked | (block.rng.random(block.size) < learning.REVOKED_WHO_BOUGHT)
     completions, trained = learning.completions(
-        block.rng, people.ids, block.accepted, buyers, catalogue, block.at_least_one
+        block.rng, people.ids, block.accepted, block.terms, buyers, catalogue, block.at_least_one
     )
     summary.faults.update(completions.faults)
     table, row_faults = learning.spoiled_rows(block.rng, completions.table, is_text, block.at_least_one)
@@ -231,7 +233,7 @@ def _tables(
         "participants": _participants(block, people, summary),
         "accounts": _accounts(block, people, summary),
         "completions": table,
-        "surveys": learning.surveys(block.rng, people.ids, trained),
+        "surveys": learning.surveys(block.rng, people.ids, block.terms, trained),
         "blocklist": _blocklist(block, people),
         "allocations": _allocations(block, people),
     }
@@ -362,7 +364,9 @@ def _allocations(block: Block, people: _People) -> pa.Table:
         "sk_number": _sk_numbers(block),
         "participant_id": people.ids,
         "sk_line": pa.array(block.sk_line).cast(pa.string()),
-        **{name: pa.array(np.full(block.size, amount)) for name, amount in country.ALLOCATED_IDR.items()},
+        "training_aid_idr": pa.array(block.terms.balance_idr),
+        "incentive_idr": pa.array(block.terms.incentive_idr),
+        "survey_idr": pa.array(block.terms.survey_idr),
     }
     return source_table("allocations", columns)
 

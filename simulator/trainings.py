@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from schemas.tables import SOURCES
 from simulator.columns import Ints, digits, join, words
-from simulator.country import BALANCE_IDR, TRAINING_COUNT
+from simulator.country import PRICE_MAX_IDR, TRAINING_COUNT
 
 PLATFORMS = ("belajarkarya", "kelasmandiri", "mahirnusa", "pintarloka", "rumahlatih", "sekolahkita", "terampilku")
 """Invented platforms: what goes wrong on them is nobody's fault."""
@@ -43,10 +43,10 @@ def training_ids(numbers: Ints) -> pa.Array:
 
 
 def catalogue(seed: int, count: int = TRAINING_COUNT) -> Catalogue:
-    """`count` trainings; prices Rp0 to the whole balance in steps of Rp5,000, a few free; a few of them very popular."""
+    """`count` trainings; prices Rp0 to Rp1,000,000 in steps of Rp5,000, a few free; a few of them very popular."""
     rng = np.random.Generator(np.random.PCG64([seed, 1]))
     price = (
-        np.round(np.clip(rng.lognormal(np.log(350_000), 0.6, count), 20_000, BALANCE_IDR) / 5_000).astype(np.int64)
+        np.round(np.clip(rng.lognormal(np.log(350_000), 0.6, count), 20_000, PRICE_MAX_IDR) / 5_000).astype(np.int64)
         * 5_000
     )
     price[rng.random(count) < 0.01] = 0
