@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ledger import chain, store
 from ledger.migrations import carry_out, upgrade
 from ledger.store import Store
 from schemas.errors import InputRejected
+from tests.lib.commands import Salur
 from tests.lib.databases import Database
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -82,7 +84,7 @@ def fill(ledger: Store) -> None:
             (store.inbound_files, {"seq": 1, "byte_count": 9, "row_count": 1, "at": 0}),
         ):
             there = [column["name"] for column in sa.inspect(connection).get_columns(table.name)]
-            row = dict.fromkeys(there, "x") | {"period": "2020-07"} | facts
+            row = dict.fromkeys(there, "x") | {"period": "2020-07", "batch": "B1"} | facts
             store.insert(connection, table, [{name: row[name] for name in there}])
         chain.append(connection, at=AT, actor="siti", kind="file_taken", subject="s", details={})
 
@@ -155,3 +157,23 @@ def test_a_later_version_and_tables_of_no_version_are_refused_and_left_as_they_a
         connection.exec_driver_sql("INSERT INTO schema_versions VALUES (99, 0)")
     with pytest.raises(InputRejected, match="99"):
         upgrade(ledger, AT, "siti")
+
+
+def test_a_command_on_an_earlier_ledger_says_salur_upgrade_which_then_says_from_where_to_where(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.ledger(tmp_path, made=False) as dsn:
+        ledger = ledger_of(dsn, 2)
+        fill(ledger)
+        ledger.engine.dispose()
+        salur = Salur(tmp_path / "home")
+        assert salur("init", "--ledger", dsn).code == 10
+        for words in (["batches"], ["entitle", "--period", "2020-06"], ["stop", "--reason", "uji"]):
+            refused = salur(*words)
+            assert refused.code == 10
+            assert "version 2" in refused.err
+            assert "Run: salur upgrade" in refused.err
+        assert salur.ask("upgrade", "--as", "siti") == {"from": 2, "to": store.SCHEMA_VERSION}
+        assert [row["batch"] for row in salur.batches()] == ["B1"]
+        (told,) = [row for row in ledger.read(sa.select(store.events)).to_pylist() if row["kind"] == "ledger_upgraded"]
+        assert (told["actor"], told["details"]) == ("siti", f'{{"from":2,"to":{store.SCHEMA_VERSION}}}')
