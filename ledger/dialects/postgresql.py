@@ -37,14 +37,19 @@ SELECT pg_advisory_xact_lock({_WRITE_LOCK}, 0)
 """
 _READER = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _SESSION = """
+SET client_encoding = 'UTF8';
 SET datestyle = 'ISO';
 SET bytea_output = 'hex';
+SET idle_in_transaction_session_timeout = 0;
+SET tcp_keepalives_idle = 30;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
-"""How values are written, and that a commit which is told is on disk: an intent is stored before a file is sent."""
+"""How values are written; that a step may think while it holds the lock, and the lock of a machine that is gone is soon free;
+and that a commit which is told is on disk: an intent is stored before a file is sent."""
 _DEFAULTS = {
     "application_name": "salur",
-    "client_encoding": "utf8",
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
