@@ -12,6 +12,7 @@ from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
 from reconciliation import evidence
 from reconciliation.exceptions import MACHINE, Case
+from reconciliation.reports import money
 from reconciliation.reports.answers import sides_of
 from reconciliation.reports.facts import CycleFacts, schema, table
 from reconciliation.reports.qualified import qualifications, trainings, with_training
@@ -30,6 +31,7 @@ def gather(house: House, period: str) -> CycleFacts:
         instructed = with_people(queries.instruction_rows(connection, period=period), decisions)
         files = queries.file_rows(connection, period=period)
         batches = queries.batches(house.store, period)
+        money_known, money_proofs, differing = money.for_report(connection, house.archive, period, house.at)
         learned = qualifications(connection, house.archive, period, of_people(decisions, instructed))
         return CycleFacts(
             period=period,
@@ -47,6 +49,9 @@ def gather(house: House, period: str) -> CycleFacts:
             totals=totals(instructed, files, batches),
             decisions_people=_conform("decisions_people", audit.decisions_people(connection)),
             funds=_conform("funds", queries.whole(connection, "funds").sort_by("reference")),
+            money=_conform("money", money_known),
+            money_proofs=_conform("money_proofs", money_proofs),
+            sk_differences=_conform("sk_differences", differing),
             proofs=_conform("proofs", queries.proofs_in_force(connection, period)),
             breaks=_breaks(connection, period),
             ended=_ended(connection, instructed),

@@ -19,7 +19,10 @@ _COLUMNS: dict[str, str] = {
     "totals": "stage channel people amount_idr",
     # listed
     "decisions_people": "sk_number row_count amount_idr taken revoked",
-    "funds": "reference amount_idr at person",
+    "funds": "reference amount_idr at person issued_on fiscal_year corrects",
+    "money": "known_at dimension key figure people_count transaction_count amount_idr",
+    "money_proofs": "known_at stage scope equation left_count right_count left_idr right_idr holds",
+    "sk_differences": "sk_number stated_idr missing_count missing_idr spread_idr",
     "proofs": "stage scope equation left_count right_count left_idr right_idr holds",
     "breaks": "break_id kind bank file_name expected found amount_idr state first_at owner case_state",
     "ended": "end_to_end_id channel benefit sequence attempt amount_idr state code_list reason_code next_state",
@@ -44,6 +47,10 @@ _MORE: dict[str, pa.DataType] = {
     "taken": pa.int64(),
     "revoked": pa.int64(),
     "in_force": pa.int64(),
+    "stated_idr": pa.int64(),
+    "missing_count": pa.int64(),
+    "missing_idr": pa.int64(),
+    "spread_idr": pa.int64(),
     "is_reissue": pa.bool_(),
     "reported": pa.string(),
     "booked": pa.string(),
@@ -72,6 +79,8 @@ class CycleFacts:
     them (`credited`, `debited`, `accepted`, `in_flight`, `rejected`, `silent`) and what statements show (`debited`,
     `sent_back`, `nothing`). `totals`: each hand-over's own count and sum. `ended`: payments refused or sent back, with
     where the next attempt stands. `shared_accounts`: accounts that are paid for more than one participant.
+    `money` and `money_proofs`: the money of all periods as it was known at the period's end and at `at`; `sk_differences`: the
+    decisions of which manifests and lines say different things.
     """
 
     period: str
@@ -89,6 +98,9 @@ class CycleFacts:
     totals: pa.Table
     decisions_people: pa.Table
     funds: pa.Table
+    money: pa.Table
+    money_proofs: pa.Table
+    sk_differences: pa.Table
     proofs: pa.Table
     breaks: pa.Table
     ended: pa.Table

@@ -278,41 +278,14 @@ def three_ways(facts: CycleFacts) -> list[tuple[Text, list[Sum], Sum]]:
     return rows
 
 
-# --- money ------------------------------------------------------------------------------------------------------------
+# --- balances ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Position:
-    """Whole rupiah of all periods: what was allocated and funded, and where the funded money is."""
-
-    allocated: int
-    funded: int | None
-    released: int
-    credited: int
-    debited: int
-    in_process: int
-    sent_back: int
-    balances: int | None
-
-    @property
-    def held(self) -> int | None:
-        """Funded and not proved to have left the account for good: what auditors call still in the holding account."""
-        return None if self.funded is None else self.funded - self.credited - self.debited
-
-
-def position(facts: CycleFacts) -> Position:
-    """Where the money is, over all periods up to now."""
-    idr = {state: sum_.idr for state, sum_ in sums_by(facts.standing, "state").items()}
-    return Position(
-        allocated=pc.sum(facts.decisions_people["amount_idr"]).as_py() or 0,
-        funded=pc.sum(facts.funds["amount_idr"]).as_py(),
-        released=sum(amount for state, amount in idr.items() if state not in ("drafted", "withdrawn")),
-        credited=idr.get("credited", 0),
-        debited=idr.get("debited", 0),
-        in_process=sum(idr.get(state, 0) for state in PROCESS),
-        sent_back=sum(idr.get(state, 0) for state in ("rejected", "returned", "never_arrived")),
-        balances=pc.sum(facts.balances["closing_idr"]).as_py(),
-    )
+def balances(facts: CycleFacts) -> list[Line]:
+    """What the latest statements close with, all accounts together; nothing where there is none."""
+    rows = facts.balances
+    sum_ = Sum(rows.num_rows, pc.sum(rows["closing_idr"]).as_py() or 0)
+    return [Line("balances", Text("Saldo rekening koran", "Statement balances"), sum_)] if rows.num_rows else []
 
 
 # --- breaks and what came back ----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from banks.profiles import profiles
-from reconciliation.reports import words
+from reconciliation.reports import money_shown, words
 from reconciliation.reports.figures import AGE_BANDS
 from reconciliation.reports.providers import UNKNOWN
 from reconciliation.reports.words import Text
@@ -32,6 +32,9 @@ sides | Pencocokan tiga arah | Three-way match
 totals | Total kendali | Control totals
 decisions_people | SK-PKP | SK-PKP
 funds | Dana diterima | Money received
+money | Posisi dana | Money
+money_proofs | Persamaan dana | Equations of the money
+sk_differences | Beda SK-PKP | SK-PKP differences
 proofs | Persamaan | Proofs
 breaks | Selisih | Breaks
 ended | Ditolak dan retur | Rejected, returned
@@ -157,6 +160,18 @@ account | Rekening penampungan | Holding account
 statement_id | Rekening koran | Statement
 to_date | Sampai tanggal | To date
 closing_idr | Saldo akhir | Closing balance
+issued_on | Tanggal SP2D | Date of the SP2D
+fiscal_year | Tahun anggaran | Budget year
+corrects | Membetulkan | Corrects
+known_at | Diketahui pada | Known at
+dimension | Menurut | By
+key | Bagian | Part
+figure | Angka | Figure
+people_count | Peserta | People
+stated_idr | Menurut manifes | By manifest
+missing_count | Peserta belum ada di baris | People lacking
+missing_idr | Rupiah belum ada di baris | Rupiah lacking
+spread_idr | Beda antarkiriman | Drops differ by
 """)
 
 
@@ -173,7 +188,10 @@ steps | serah-terima | hand-overs
 ways | pencocokan tiga arah | three-way match
 stages | persamaan per tahap | proofs by stage
 equations | persamaan | proofs
-money | posisi dana | position of the money
+money | posisi dana | where the money stands
+money_by | posisi dana, dirinci | where the money stands, by part
+money_equations | persamaan antara catatan | equations between the records
+balances | saldo rekening koran | statement balances
 ageing | umur selisih terbuka | age of open breaks
 refusals | ditolak dan retur | rejected and returned
 breakdowns | rincian | breakdown
@@ -193,15 +211,11 @@ sent | terkirim | sent
 paid | dikreditkan atau didebit | credited or debited
 failed | ditolak, retur, tidak sampai | rejected, returned, never arrived
 open | berjalan | open
-allocated_idr | alokasi menurut SK-PKP | allocated by SK-PKP
-funded_idr | dana diterima | money received
-released_idr | dilepas dengan persetujuan | released by a second person
-credited_idr | dikreditkan ke peserta | credited to participants
-debited_idr | didebit, belum terbukti dikreditkan | debited, credit not proved
-in_process_idr | masih diproses mitra | in process at banks
-sent_back_idr | kembali | back
-balances_idr | saldo rekening koran | statement balances
-held_idr | masih di rekening penampungan | still in the holding account
+allocated | dialokasikan | allocated
+funded | diterima | received
+committed | terikat | committed
+credited | dikreditkan | credited
+on_hold | ditahan | held
 """)
 
 INSTEAD = frozenset({"section", "measure"})
@@ -231,7 +245,9 @@ def meanings() -> dict[str, Mapping[str, Text]]:
         "bank": banks,
         "reported": words.REPORTED,
         "booked": words.BOOKED,
-        "stage": words.STAGES,
+        "stage": words.STAGES | {stage: text for stage, (text, _) in money_shown.EQUATION_WORDS.items()},
+        "figure": money_shown.FIGURE_WORDS,
+        "dimension": money_shown.DIMENSIONS,
         "kind": {code: Text(named[0], code.replace("_", " ")) for code, named in BREAKS.items()}
         | words.ACTS
         | words.INBOUND_KINDS,

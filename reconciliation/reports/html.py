@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from banks.profiles import profiles
-from reconciliation.reports import charts, figures, providers, words
+from reconciliation.reports import charts, figures, money_shown, providers, words
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.words import Text
 from schemas.money import format_idr, in_words
@@ -77,6 +77,7 @@ _HELPERS: dict[str, Any] = {
     "named": words.named,
     "words": words,
     "bar": charts.bar,
+    "money_legend": money_shown.legend(),
     "in_words": in_words,
     "ROWS_MAX": ROWS_MAX,
     "AGE_BANDS": figures.AGE_BANDS,
@@ -95,6 +96,7 @@ def worked_out(facts: CycleFacts) -> dict[str, Any]:
     """The report's figures by name, worked out once: what the page, the workbook and the Parquet tables show."""
     found = figures.breaks(facts)
     equations = figures.equations(facts)
+    money_equations = money_shown.equations(facts)
     open_breaks = [each for each in found if each.is_open]
     unsettled = figures.unsettled(facts)
     decided, outcomes, funnel = figures.decisions(facts), figures.outcomes(facts), figures.funnel(facts)
@@ -103,7 +105,10 @@ def worked_out(facts: CycleFacts) -> dict[str, Any]:
     return {
         "facts": facts,
         "month": words.month(facts.period),
-        "final": bool(equations) and all(each.holds for each in equations) and not open_breaks and not unsettled,
+        "final": bool(equations)
+        and all(each.holds for each in [*equations, *money_equations])
+        and not open_breaks
+        and not unsettled,
         "unsettled": unsettled,
         "open_breaks": open_breaks,
         "breaks": found,
@@ -120,7 +125,11 @@ def worked_out(facts: CycleFacts) -> dict[str, Any]:
         "chart": charts.flow(decided, instructed, outcomes) if instructed and outcomes else None,
         "steps": figures.hand_overs(facts),
         "ways": figures.three_ways(facts),
-        "money": figures.position(facts),
+        "money": money_shown.moments(facts),
+        "money_by": money_shown.by_part(facts),
+        "money_equations": money_equations,
+        "money_bars": money_shown.bars(facts),
+        "balances": figures.balances(facts),
         "refusals": figures.refusals(facts),
         "reasons": {key: figures.reasons(facts, key) for key in ("held", "not_due", "lapsed")},
         "channels": channels,
@@ -140,7 +149,7 @@ _PARTS = (
     ("decisions", Text("Keputusan dan alasannya", "Decisions and their reasons")),
     ("totals", Text("Total kendali setiap serah-terima", "Control totals at each hand-over")),
     ("match", Text("Pencocokan tiga arah", "Three-way match")),
-    ("money", Text("Posisi dana", "Position of the money")),
+    ("money", Text("Uang: posisi dana", "Money: where it stands")),
     ("breaks", Text("Selisih dan kasus", "Breaks and exceptions")),
     ("ended", Text("Ditolak dan retur", "Rejected and returned")),
     ("duplicates", Text("Pembayaran ganda yang dicegah", "Duplicates prevented")),
@@ -157,13 +166,12 @@ _PARTS = (
 
 def _parts(facts: CycleFacts, view: dict[str, Any]) -> list[tuple[int, str, Text]]:
     """The parts that there is something to say in, numbered; an empty heading says nothing."""
-    money = view["money"]
     there = {
         "population": facts.decisions_people.num_rows,
         "decisions": view["decided"],
         "totals": view["steps"] or view["equations"],
         "match": view["ways"],
-        "money": money.allocated or money.funded is not None or money.released,
+        "money": view["money"],
         "breaks": view["breaks"],
         "ended": view["refusals"],
         "duplicates": view["prevented"] or facts.shared_accounts,

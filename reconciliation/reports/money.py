@@ -8,6 +8,7 @@ ledger, whatever part of it is shown.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from ledger.parquet import get_table
 from ledger.store import Connection
 from schemas.codes import ACCOUNT_OF, INSTRUCTION_STATES
 from schemas.errors import ProofFailed, WrongUsage
+from schemas.fields import INSTANT
 from schemas.money import format_idr
 from schemas.tables import TABLES, conform
 from schemas.zone import JAKARTA
@@ -30,13 +32,20 @@ FIGURES = (
     "funded",
     *money.STATES_OF,
     "held",
+    "in_account",
     "left_of_funds",
     "left_of_allocation",
     "over_allocated",
     "untraced",
 )
-"""Every figure, in the order in which money moves. `left_of_funds` is funded less committed, `left_of_allocation` allocated
+"""Every figure, in the order in which money moves. `in_account` is funded less credited and debited, `left_of_funds` funded less committed, `left_of_allocation` allocated
 less credited; `over_allocated` is asked for beyond a person's line, `untraced` has no number and line of a decision."""
+LEFT = {
+    "in_account": ("funded", ("credited", "debited")),
+    "left_of_funds": ("funded", ("committed",)),
+    "left_of_allocation": ("allocated", ("credited",)),
+}
+"""What is left over: of which figure, less which."""
 ALL = "all"
 NOT_SPLIT = "not_split"
 """The part of an allocation that no line splits by benefit."""
@@ -219,12 +228,9 @@ def _left_over(rows: list[Row]) -> list[Row]:
     """What is left of the money received, and of the allocations, wherever they are known by that part."""
     found = {(row["dimension"], row["key"], row["figure"]): row["amount_idr"] for row in rows}
     return [
-        _row(left, amount_idr - found.get((dimension, key, spent), 0), dimension, key)
+        _row(left, amount_idr - sum(found.get((dimension, key, each), 0) for each in spent), dimension, key)
         for (dimension, key, figure), amount_idr in found.items()
-        for whole, spent, left in (
-            ("funded", "committed", "left_of_funds"),
-            ("allocated", "credited", "left_of_allocation"),
-        )
+        for left, (whole, spent) in LEFT.items()
         if figure == whole
     ]
 
@@ -272,6 +278,23 @@ def _equation(stage: str, scope: str, left: tuple[int, ...], right: tuple[int, .
         "right_idr": right[1],
         "holds": left == right,
     }
+
+
+def for_report(
+    connection: Connection, archive: Archive, period: str, at: datetime
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Figures (money.v1) and equations (proofs.v1 with known_at) at a period's end and at the report's moment, and the
+    decisions of which manifests and lines differ at the latter (`ledger.allocations.differences`).
+    """
+    found = [position(connection, archive, known_at) for known_at in sorted({min(end_of_month(period), at), at})]
+    proofs = [
+        each.equations.append_column("known_at", pa.array([each.known_at] * each.equations.num_rows, INSTANT))
+        for each in found
+    ]
+    differing = found[-1].differences
+    numbers = (differing[name] for name in ("missing_count", "missing_idr", "spread_idr"))
+    is_one = reduce(pc.or_, (pc.not_equal(each, 0) for each in numbers))
+    return pa.concat_tables([each.figures for each in found]), pa.concat_tables(proofs), differing.filter(is_one)
 
 
 def show(house: House, on: date | None, period: str | None, fiscal_year: int | None) -> dict[str, Any]:

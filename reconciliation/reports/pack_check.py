@@ -22,7 +22,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ledger.chain import GENESIS, event_hash
-from reconciliation.reports import facts
+from reconciliation.reports import facts, money_check
 from reconciliation.reports.pack_report import contradicted, details_of, facts_of, made_by, pages
 from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
@@ -102,9 +102,9 @@ def verify_pack(path: Path) -> dict[str, Any]:
     _check_proofs(tables)
     _check_reconciled(said["period"], tables)
     _check_journal(said["period"], tables)
-    _check_pages(said, tables, members)
+    told = _check_pages(said, tables, members)
     beside = _check_beside(said, path.parent)
-    _stop_at_failed_proof(tables["proofs"])
+    _stop_at_failed_proof(pa.concat_tables([each.select(_OF_PROOFS) for each in (tables["proofs"], told.money_proofs)]))
     return {
         "period": said["period"],
         "members": len(members),
@@ -360,19 +360,22 @@ def _check_reconciled(period: str, tables: Mapping[str, pa.Table]) -> None:
         _damaged("tables/proofs", "These are not the proofs that the chain of events names.")
 
 
-def _check_pages(said: Mapping[str, Any], tables: Mapping[str, pa.Table], members: Mapping[str, bytes]) -> None:
-    """The report is the page that its figures give, byte for byte; its figures are what the tables come to."""
+def _check_pages(
+    said: Mapping[str, Any], tables: Mapping[str, pa.Table], members: Mapping[str, bytes]
+) -> facts.CycleFacts:
+    """The report is the page that its figures give, byte for byte; its figures are what the tables come to. Returns them."""
     figures = {name: _parquet(members, f"report/{name}.parquet") for name in facts.tables()}
     for name, table in figures.items():
         if not table.schema.equals(facts.schema(name)):
             _damaged(f"report/{name}", "It has other columns than a report's.")
     told = facts_of(said, figures)
-    wrong = contradicted(told, tables)
+    wrong = contradicted(told, tables) or money_check.contradicted(told, tables)
     if wrong is not None:
         _damaged(f"report/{wrong}", "It is not what the pack's tables come to.")
     for name, content in pages(told).items():
         if content != members[name]:
             _stop_at_page(said, name)
+    return told
 
 
 def _check_beside(said: Mapping[str, Any], folder: Path) -> int:
@@ -442,7 +445,10 @@ def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
         elif row["period"] == period:
             moved[row["debit"]] += row["amount_idr"]
             moved[row["credit"]] -= row["amount_idr"]
-    funded = [(name, said["amount_idr"], "cash", "funder") for name, said in details_of(tables["events"], "funded")]
+    funded = [
+        (name, abs(said["amount_idr"]), *(("cash", "funder") if said["amount_idr"] > 0 else ("funder", "cash")))
+        for name, said in details_of(tables["events"], "funded")
+    ]
     if received != funded:
         _damaged("tables/journal", "Money received is not what the chain of events says.")
     standing = Counter[str]()

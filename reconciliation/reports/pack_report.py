@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from importlib import metadata
 from typing import Any
 
@@ -44,16 +44,18 @@ signed minutes; whoever rewrites the whole chain gets another head.
 
 Terikat pada rantai / bound by the chain: keputusan dan aturan / decisions and rules; hasil pencocokan / matches; selisih
 terbuka dan persamaan / open breaks and proofs (rekonsiliasi terakhir / the last reconciliation); persetujuan rilis,
-orang demi orang / consents to release, name by name; dana masuk / money received; penyelesaian pelatihan di balik tahap 1
+orang demi orang / consents to release, name by name; dana masuk dan koreksinya / money received and corrections; SK-PKP
+menurut manifes / decisions (SK-PKP) as manifests state them; penyelesaian pelatihan di balik tahap 1
 bulan ini / the completions behind this month's first tranches.
 Terikat pada tabel itu / bound by those tables: instruksi, berkas, kelompok dan jurnal: jumlah dan total setiap keadaan /
 instructions, files, batches and journal: count and sum of each state; setiap CSV, sama dengan Parquet-nya / each CSV, equal
-to its Parquet; halaman laporan, bita demi bita / the report's page, byte for byte.
+to its Parquet; posisi dana periode ini, dan setiap rinciannya dijumlah ulang / this period's money, and every part of it added
+up again; halaman laporan, bita demi bita / the report's page, byte for byte.
 Hanya oleh manifest.json / by manifest.json alone: penyelesaian pelatihan dari bulan lain, nama pelatihan, penyedia, platform /
 completions of other months, names of trainings, providers, platforms; selisih yang sudah tertutup / closed breaks; catatan kasus dan
 penahanan / notes on cases and holds; pemeriksaan data dan karantina / data checks and quarantine; isi jawaban bank / what
-banks' answers say; waktu laporan / the time it was written at; angka laporan tentang SK-PKP, daftar blokir, saldo,
-rekening bersama dan periode lain / the report's figures of SK-PKP, blocklist, balances, shared accounts and other periods.
+banks' answers say; waktu laporan / the time it was written at; angka laporan tentang baris SK-PKP, daftar blokir, saldo,
+rekening bersama dan periode lain / the report's figures of lines of SK-PKP, blocklist, balances, shared accounts, other periods.
 Semua ini dapat diperiksa di buku besar / check these against the ledger.
 """
 
@@ -137,16 +139,20 @@ def _expected(period: str, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table
 
 def _funds(events: pa.Table) -> pa.Table:
     rows = events.filter(pc.equal(events["kind"], "funded")).to_pylist()
-    received = [
-        {
-            "reference": row["subject"],
-            "amount_idr": json.loads(row["details"])["amount_idr"],
-            "at": row["at"],
-            "person": row["actor"],
-        }
-        for row in rows
-    ]
-    return facts.table("funds", received)
+    return facts.table("funds", [_receipt(row, json.loads(row["details"])) for row in rows])
+
+
+def _receipt(event: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    issued_on = said.get("issued_on")
+    return {
+        "reference": event["subject"],
+        "amount_idr": said["amount_idr"],
+        "at": event["at"],
+        "person": event["actor"],
+        "issued_on": issued_on and date.fromisoformat(issued_on),
+        "fiscal_year": said.get("fiscal_year"),
+        "corrects": said.get("corrects"),
+    }
 
 
 def _policies(period: str, tables: Mapping[str, pa.Table]) -> pa.Table:

@@ -14,13 +14,24 @@ import pyarrow as pa
 from reconciliation.reports import facts as told
 from reconciliation.reports import words
 from reconciliation.reports.facts import CycleFacts
-from reconciliation.reports.figures import AGE_BANDS, Line, Position, Sum
+from reconciliation.reports.figures import AGE_BANDS, Line, Sum
 from reconciliation.reports.providers import COLUMNS, Share, Shares
 from reconciliation.reports.words import Text
 from schemas.fields import TEXT, WHOLE
 
 _LISTED = frozenset(
-    {"facts", "channels", "breaks", "open_breaks", "failing", "releases", "sk_rows", "trained", "check_groups"}
+    {
+        "facts",
+        "channels",
+        "money_bars",
+        "breaks",
+        "open_breaks",
+        "failing",
+        "releases",
+        "sk_rows",
+        "trained",
+        "check_groups",
+    }
 )
 """What the page is given besides figures: lists that have tables of their own, and words."""
 _FIRST = (
@@ -35,6 +46,8 @@ _FIRST = (
     "stages",
     "equations",
     "money",
+    "money_by",
+    "money_equations",
 )
 """The sections that are read first; the others follow in the page's order."""
 _REPEATED = frozenset({"sums"})
@@ -170,8 +183,6 @@ def _(value: tuple[Any, ...], at: _Place) -> Iterator[Figure]:
 
 def _of_dataclass(value: Any, at: _Place) -> Iterator[Figure]:
     names = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, Position):
-        names = {f"{name}_idr": amount for name, amount in {**names, "held": value.held}.items()}
     label = next((each for each in names.values() if isinstance(each, Text)), at.label)
     scope = " · ".join(filter(None, [at.scope, *(each for each in names.values() if isinstance(each, str))]))
     for name, each in names.items():

@@ -25,10 +25,10 @@ import pytest
 
 from ledger import chain, journal, queries, store
 from ledger.house import House
-from ledger.instants import to_micros
+from ledger.instants import end_of_month, to_micros
 from ledger.parquet import to_parquet
 from reconciliation import steps as reconciling
-from reconciliation.reports import facts, figures
+from reconciliation.reports import facts, figures, money_check
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.html import render
 from reconciliation.reports.pack import verify_pack, write_pack
@@ -265,6 +265,7 @@ FIGURES = {
     "decided": "people", "paid": "amount_idr", "sides": "people", "totals": "amount_idr", "funds": "amount_idr",
     "batches": "control_sum_idr", "files": "transaction_count", "proofs": "left_idr", "consents": "person",
     "trained_paid": "training_id", "trained_due": "people", "standing": "amount_idr", "policies": "sha256", "drop_files": "sha256",
+    "money": "amount_idr", "money_proofs": "left_idr", "decisions_people": "amount_idr",
 }  # fmt: skip
 
 
@@ -279,6 +280,38 @@ def test_a_page_rendered_from_other_figures_than_the_tables_is_seen(
     forged = _sealed(_sealed(members, table, was.num_rows), {"report.html": render(other).encode()}, None)
     with pytest.raises(EvidenceDamaged, match=f"report/{name}"):
         verify_pack(_written(forged, tmp_path / "pack.zip"))
+
+
+def test_whichever_figure_of_the_money_is_changed_does_not_add_up(members: Members, home: House) -> None:
+    told, tables = gather(home, PERIOD), {name: _table(members, name) for name in TABLES}
+    assert money_check.contradicted(told, tables) is None
+    rows = told.money.to_pylist()
+    assert {row["known_at"] for row in rows} == {end_of_month(PERIOD), home.at}
+    unseen = [
+        (row["dimension"], row["key"], row["figure"])
+        for place, row in enumerate(rows)
+        if row["figure"]
+        not in ("over_allocated", "untraced")  # only the ledger knows of lines and of other periods' payments
+        and money_check.contradicted(
+            replace(told, money=_with(told.money, "amount_idr", place, row["amount_idr"] + 1)), tables
+        )
+        != "money"
+    ]
+    assert unseen == []
+
+
+def test_an_equation_of_the_money_that_does_not_hold_is_told_with_12(home: House, tmp_path: Path) -> None:
+    shutil.copytree(home.path, tmp_path / "home")
+    copy = open_house(tmp_path / "home", home.at, "siti", lambda _: None)
+    with copy.store.transaction() as connection:
+        row = connection.execute(store.instructions.select().limit(1)).mappings().one()
+        stray = {
+            **row, "end_to_end_id": "STRAY0000000000", "participant_id": "STRAY", "period": "2020-11",
+            "previous_attempt": None, "attempt": 1,
+        }  # fmt: skip
+        store.insert(connection, store.instructions, [stray])
+    with pytest.raises(ProofFailed, match="money_batched"):
+        verify_pack(write_pack(copy, PERIOD, tmp_path))
 
 
 def test_a_cut_off_that_is_not_the_run_s_is_seen(members: Members, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def full_cycle(**changed: Any) -> CycleFacts:
         chain_head=_sha("head"),
         shared_accounts=2,
         **_counted(),
+        **_money(),
         **_listed(),
         **_evidence(),
     )
@@ -146,6 +147,56 @@ def _totals(decided: list[dict[str, Any]], paid: list[dict[str, Any]]) -> dict[s
         standing.append({"period": "2020-12", "state": state, "people": n, "amount_idr": n * 600_000})
     standing.append({"period": "2020-11", "state": "credited", "people": 9000, "amount_idr": 5_400_000_000})
     return {"totals": totals, "standing": standing}
+
+
+def _money() -> dict[str, list[dict[str, Any]]]:
+    """Half of the money received at the period's end, all of it and some payments at the report; one equation that fails."""
+    figures = {
+        CUT_OFF: {"allocated": (20_400, 72_420_000_000), "funded": (1, 25_000_000_000), "instructed": (0, 0), "credited": (0, 0)},
+        AT: {
+            "allocated": (20_400, 72_420_000_000), "funded": (2, 43_000_000_000), "instructed": (3_214, 1_928_400_000),
+            "credited": (2_900, 1_740_000_000), "committed": (3_100, 1_860_000_000), "held": (310, 186_000_000),
+            "in_account": (0, 41_260_000_000), "left_of_funds": (0, 41_140_000_000), "over_allocated": (2, 300_000),
+        },
+    }  # fmt: skip
+    rows = [
+        {
+            "known_at": known_at, "dimension": "all", "key": "", "figure": figure, "amount_idr": idr,
+            "people_count": None if figure == "funded" else people, "transaction_count": people,
+        }
+        for known_at, found in figures.items()
+        for figure, (people, idr) in found.items()
+    ]  # fmt: skip
+    parts = [
+        ("benefit", "incentive"),
+        ("sk", "SK-2/2020"),
+        ("sk", HOSTILE),
+        ("fiscal_year", "2020"),
+        ("channel", "ovo"),
+        ("period", ""),
+    ]
+    rows += [
+        {
+            "known_at": AT, "dimension": dimension, "key": key, "figure": "committed", "amount_idr": 1_860_000_000,
+            "people_count": 3_100, "transaction_count": 3_100,
+        }
+        for dimension, key in parts
+    ]  # fmt: skip
+    proofs = [
+        {
+            "known_at": AT, "stage": stage, "scope": scope, "equation": "left = right", "left_count": 5, "right_count": 5,
+            "left_idr": 3_000_000, "right_idr": right, "holds": right == 3_000_000,
+        }
+        for stage, scope, right in (("money_received", "all", 3_000_000), ("money_account", "credited", 2_400_000))
+    ]  # fmt: skip
+    differing = {
+        "sk_number": "SK-3/2020",
+        "stated_idr": 22_720_000_000,
+        "missing_count": 2,
+        "missing_idr": 7_100_000,
+        "spread_idr": 50,
+    }
+    return {"money": rows, "money_proofs": proofs, "sk_differences": [differing]}
 
 
 def _listed() -> dict[str, list[dict[str, Any]]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
-from reconciliation.reports import figures, words
+from reconciliation.reports import figures, money_shown, words
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.figures import Sum
 from reconciliation.reports.html import render
@@ -35,6 +37,7 @@ def _stated(people: int) -> list[dict[str, object]]:
 
 
 _HOLDING = [row for row in full_cycle().proofs.to_pylist() if row["holds"]]
+_SETTLED = {"breaks": [], "proofs": _HOLDING, "paid": [_paid("credited", 5), _paid("rejected", 1)]}
 
 
 class _Page(HTMLParser):
@@ -109,22 +112,36 @@ def test_a_refusal_before_any_debit_explains_why_the_statement_shows_less() -> N
     assert last.rest == figures.NOTHING
 
 
-def test_funded_money_that_is_not_paid_out_is_still_in_the_holding_account() -> None:
-    standing = [
-        {"period": "2020-11", "state": "credited", "people": 1, "amount_idr": 600_000},
-        {"period": "2020-12", "state": "returned", "people": 1, "amount_idr": 600_000},
-        {"period": "2020-12", "state": "accepted", "people": 1, "amount_idr": 600_000},
+def _known(at: datetime, figure: str, amount_idr: int, **more: Any) -> dict[str, Any]:
+    return {"known_at": at, "dimension": "all", "key": "", "figure": figure, "amount_idr": amount_idr, **more}
+
+
+def test_the_money_at_the_period_s_end_stands_beside_that_at_the_report() -> None:
+    end, people = AT - timedelta(days=12), {"people_count": 2, "transaction_count": 3}
+    rows = [
+        _known(end, "funded", 3_000_000, transaction_count=1),
+        _known(AT, "funded", 4_000_000, transaction_count=2),
+        _known(AT, "credited", 600_000, **people),
+        _known(AT, "rejected", 0, people_count=0, transaction_count=0),
     ]
-    money = figures.position(
-        empty_cycle(
-            standing=standing, funds=[{"reference": "SP2D-1", "amount_idr": 3_000_000, "at": AT, "person": "rina"}]
-        )
-    )
-    assert (money.held, money.credited, money.in_process, money.sent_back) == (2_400_000, 600_000, 600_000, 600_000)
+    assert [
+        (label.en, {line.key: line.sum for line in lines})
+        for label, lines in money_shown.moments(empty_cycle(money=rows))
+    ] == [
+        ("at the period's end", {"funded": (1, 3_000_000)}),
+        ("at the report", {"funded": (2, 4_000_000), "credited": (2, 600_000), "instructed": (0, 0)}),
+    ]
 
 
-def test_without_funds_recorded_nothing_is_said_of_the_holding_account() -> None:
-    assert figures.position(empty_cycle()).held is None
+def test_the_bar_of_the_money_received_is_parted_by_where_it_is() -> None:
+    rows = [_known(AT, *each) for each in (("allocated", 9), ("funded", 5), ("credited", 2), ("waiting", 1))]
+    assert [(parts, whole, amount) for _, parts, whole, amount in money_shown.bars(empty_cycle(money=rows))] == [
+        ([("credited", 2), ("debited", 0), ("accepted", 0), ("released", 1)], 9, amount) for amount in (9, 5)
+    ]
+
+
+def test_without_money_there_is_nothing_to_show_of_it() -> None:
+    assert money_shown.moments(empty_cycle()) == []
 
 
 @pytest.mark.parametrize(
@@ -182,10 +199,8 @@ def test_every_kind_of_break_says_in_indonesian_what_closes_it() -> None:
         (full_cycle(), "Rekonsiliasi sementara"),
         (full_cycle(breaks=[]), "Rekonsiliasi sementara"),
         (full_cycle(breaks=[], proofs=_HOLDING), "Rekonsiliasi sementara"),
-        (
-            full_cycle(breaks=[], proofs=_HOLDING, paid=[_paid("credited", 5), _paid("rejected", 1)]),
-            "Rekonsiliasi final",
-        ),
+        (full_cycle(**_SETTLED), "Rekonsiliasi sementara"),
+        (full_cycle(**_SETTLED, money_proofs=[]), "Rekonsiliasi final"),
     ],
 )
 def test_the_minutes_are_final_only_when_nothing_is_open_and_every_equation_holds(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from dataclasses import fields
 from datetime import UTC, date, datetime
 from functools import cache
 from html import unescape
@@ -20,7 +19,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from reconciliation.reports import facts as told
-from reconciliation.reports import figures, headings, words
+from reconciliation.reports import figures, headings, money_shown, words
 from reconciliation.reports import tables as report_tables
 from reconciliation.reports.figures import Line, Sum
 from reconciliation.reports.html import render, worked_out
@@ -113,10 +112,11 @@ def test_hand_overs_with_what_no_name_explains_are_rows_of_the_workbook() -> Non
     assert _figures("steps") == expected
 
 
-def test_the_position_of_the_money_is_in_the_workbook_with_what_is_still_held() -> None:
-    position = figures.position(full_cycle())
-    names = [*(field.name for field in fields(position)), "held"]
-    assert _figures("money") == [(None, _measure(f"{name}_idr"), None, getattr(position, name)) for name in names]
+def test_the_money_at_both_moments_is_in_the_workbook() -> None:
+    shown: list[tuple[Any, ...]] = [
+        (line.label.en, None, *line.sum) for _, lines in money_shown.moments(full_cycle()) for line in lines
+    ]
+    assert _figures("money") == shown
 
 
 def test_both_sides_of_every_equation_are_in_the_workbook() -> None:

@@ -1,0 +1,180 @@
+"""The money as the report shows it: its figures at the period's end beside those at the report's moment, in words."""
+
+from dataclasses import dataclass
+
+from ledger import money
+from reconciliation.reports.facts import CycleFacts
+from reconciliation.reports.figures import NOTHING, Equation, Line, Sum
+from reconciliation.reports.money import ALL, FIGURES, NOT_SPLIT, UNKNOWN
+from reconciliation.reports.words import Text
+
+FIGURE_WORDS = {
+    "allocated": Text(
+        "Dialokasikan menurut SK-PKP, dengan bantuan pelatihan", "Allocated by SK-PKP, training aid included"
+    ),
+    "funded": Text("Diterima di rekening penampungan (SP2D)", "Received on the holding account (SP2D)"),
+    "instructed": Text("Diinstruksikan", "Instructed"),
+    "withdrawn": Text("Dibatalkan sebelum dikirim", "Withdrawn before sending"),
+    "waiting": Text("Menunggu dilepas atau dikirim", "Waiting for release or sending"),
+    "released": Text("Dilepas dengan persetujuan orang kedua", "Released by a second person"),
+    "sent": Text("Dikirim ke mitra", "Sent to banks"),
+    "in_transit": Text("Dalam perjalanan, masih diproses mitra", "In transit, in process at banks"),
+    "debited": Text("Didebit, belum terbukti dikreditkan", "Debited, credit not proved"),
+    "credited": Text("Dikreditkan ke peserta", "Credited to participants"),
+    "rejected": Text("Ditolak", "Rejected"),
+    "returned": Text("Retur", "Returned"),
+    "never_arrived": Text("Tidak pernah sampai", "Never arrived"),
+    "committed": Text("Terikat: terbuka atau dibayar", "Committed: open or paid"),
+    "held": Text("Ditahan oleh keputusan periode terakhir", "Held by the latest period's decisions"),
+    "in_account": Text(
+        "Masih di rekening penampungan: diterima − dikreditkan − didebit",
+        "Still in the holding account: received − credited − debited",
+    ),
+    "left_of_funds": Text("Sisa dana: diterima − terikat", "Left of the funds: received − committed"),
+    "left_of_allocation": Text(
+        "Sisa alokasi: dialokasikan − dikreditkan", "Left of the allocations: allocated − credited"
+    ),
+    "over_allocated": Text("Diminta di atas alokasi peserta", "Asked for beyond a person's allocation"),
+    "untraced": Text("Terikat tanpa nomor dan baris SK-PKP", "Committed without number and line of an SK-PKP"),
+}
+EQUATION_WORDS = {
+    "money_received": (
+        Text("penerimaan → jurnal", "receipts → journal"),
+        "penerimaan dengan koreksinya = yang diberikan pemberi dana menurut jurnal",
+    ),
+    "money_whereabouts": (
+        Text("di mana dana berada", "where the money is"),
+        "diterima = kas + dalam perjalanan + didebit + dikreditkan",
+    ),
+    "money_account": (
+        Text("jurnal → keadaan, semua periode", "journal → states, all periods"),
+        "saldo akun di jurnal = instruksi yang berada di akun itu",
+    ),
+    "money_batched": (
+        Text("instruksi → kelompok, semua periode", "instructions → batches, all periods"),
+        "diinstruksikan = menurut kelompok pembayaran",
+    ),
+    "money_committed": (
+        Text("instruksi → akhirnya", "instructions → their ends"),
+        "diinstruksikan − berakhir tanpa dibayar = terbuka atau dibayar",
+    ),
+}
+DIMENSIONS = {
+    "benefit": Text("Menurut manfaat", "By benefit"),
+    "sk": Text("Menurut SK-PKP", "By SK-PKP"),
+    "fiscal_year": Text("Menurut tahun anggaran", "By budget year"),
+    "channel": Text("Menurut mitra pembayaran", "By bank and wallet"),
+    "period": Text("Menurut periode", "By period"),
+}
+_KEYS = {
+    "training_aid": Text("bantuan pelatihan", "training aid"),
+    "incentive": Text("insentif", "incentive"),
+    "survey": Text("insentif survei", "survey"),
+    NOT_SPLIT: Text("belum dirinci", "not split"),
+    UNKNOWN: Text("tidak diketahui", "not known"),
+}
+COLOURS = {
+    "credited": "credited", "debited": "debited", "in_transit": "accepted", "waiting": "released", "rest": "track",
+}  # fmt: skip
+"""The colour of each part of the bar of the money received."""
+_ALWAYS = ("instructed", "credited")
+
+assert FIGURE_WORDS.keys() == set(FIGURES), "every figure has its words"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One benefit, decision, budget year, channel or period, with what stands side by side of it."""
+
+    label: Text
+    allocated: Sum
+    funded: Sum
+    committed: Sum
+    credited: Sum
+    on_hold: Sum
+
+
+def moments(facts: CycleFacts) -> list[tuple[Text, list[Line]]]:
+    """The figures of all at each moment, earliest first; those that say nothing at any moment are left out."""
+    rows = [row for row in facts.money.to_pylist() if row["dimension"] == ALL]
+    said = {row["figure"] for row in rows if row["amount_idr"] or row["people_count"]} | set(_ALWAYS)
+    found = []
+    for known_at in sorted({row["known_at"] for row in rows}):
+        here = {row["figure"]: _sum(row) for row in rows if row["known_at"] == known_at}
+        is_now = known_at == facts.at
+        label = Text("saat laporan", "at the report") if is_now else Text("akhir periode", "at the period's end")
+        lines = [Line(f, FIGURE_WORDS[f], here.get(f, NOTHING)) for f in FIGURES if f in said and (f in here or is_now)]
+        found.append((label, lines))
+    return found if any(line.sum != NOTHING for _, lines in found for line in lines) else []
+
+
+def _sum(row: dict[str, int | None]) -> Sum:
+    """People, or receipts where no people are counted, and rupiah."""
+    people = row["people_count"]
+    return Sum((row["transaction_count"] or 0) if people is None else people, row["amount_idr"] or 0)
+
+
+def by_part(facts: CycleFacts) -> list[tuple[Text, list[Part]]]:
+    """What stands side by side, part by part, at the report's moment."""
+    cells: dict[str, dict[str, dict[str, Sum]]] = {}
+    for row in facts.money.to_pylist():
+        if row["known_at"] == facts.at and row["dimension"] in DIMENSIONS:
+            cells.setdefault(row["dimension"], {}).setdefault(row["key"], {})[row["figure"]] = _sum(row)
+    return [
+        (
+            title,
+            [
+                Part(_KEYS.get(key, Text(key, key)), *(sums.get(f, NOTHING) for f in _BESIDE))
+                for key, sums in sorted(cells[dimension].items(), key=lambda item: _natural(item[0]))
+            ],
+        )
+        for dimension, title in DIMENSIONS.items()
+        if dimension in cells
+    ]
+
+
+_BESIDE = ("allocated", "funded", "committed", "credited", "held")
+
+
+def _natural(key: str) -> tuple[bool, int, str]:
+    """A sorting key under which SK-2 comes before SK-10, and what is not known last."""
+    return key == UNKNOWN, len(key), key
+
+
+def bars(facts: CycleFacts) -> list[tuple[Text, list[tuple[str, int]], int, int]]:
+    """For allocations and for receipts, at the report's moment: words, coloured parts, the bar's whole and its own rupiah."""
+    now = {
+        row["figure"]: row["amount_idr"]
+        for row in facts.money.to_pylist()
+        if row["known_at"] == facts.at and row["dimension"] == ALL
+    }
+    whole = max((now.get(figure, 0) for figure in ("allocated", "funded", "committed")), default=0)
+    parts = [(COLOURS[f], now.get(f, 0)) for f in ("credited", "debited", "in_transit", "waiting")]
+    return [
+        (FIGURE_WORDS[figure], parts, max(whole, 1), now[figure]) for figure in ("allocated", "funded") if figure in now
+    ]
+
+
+def legend() -> list[tuple[str, Text]]:
+    """The colours of `bars` in words."""
+    rest = [("track", Text("sisa", "left over"))]
+    return [(COLOURS[f], FIGURE_WORDS[f]) for f in ("credited", "debited", "in_transit", "waiting")] + rest
+
+
+def equations(facts: CycleFacts) -> list[Equation]:
+    """The equations between the records at each moment, those that do not hold first."""
+    found = [
+        Equation(
+            EQUATION_WORDS[row["stage"]][0],
+            f"{row['known_at']:%Y-%m-%d} {row['scope']}",
+            Text(EQUATION_WORDS[row["stage"]][1], row["equation"]),
+            Sum(row["left_count"], row["left_idr"]),
+            Sum(row["right_count"], row["right_idr"]),
+            row["holds"],
+        )
+        for row in facts.money_proofs.to_pylist()
+    ]
+    return sorted(found, key=lambda each: each.holds)
+
+
+assert set(_ALWAYS) <= money.STATES_OF.keys(), "figures of instructions"
