@@ -69,11 +69,9 @@ def disburse() -> None:
     @task(outlets=[manners.SUBMISSIONS], trigger_rule="all_done")
     def announce(sent: list[list[str] | None] | None, outlet_events: Any = None, **context: Any) -> None:
         # On a day on which nobody is due there is no channel, and Airflow hands over None.
-        periods = {manners.period_of(context)} if any(sent or ()) else ()
-        manners.announce(outlet_events, manners.SUBMISSIONS, periods)
+        manners.announce(outlet_events, manners.SUBMISSIONS, {manners.period_of(context)} if any(sent or ()) else ())
 
-    batches = instruct()
-    entitle() >> batches
+    entitle() >> (batches := instruct())
     sent = channel.expand(batch=batches)
     sent >> [announce(sent), manners.settled()]
 
