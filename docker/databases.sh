@@ -1,13 +1,23 @@
 #!/bin/sh
-# Run once by PostgreSQL's image, on an empty data folder: a user and a database for Airflow, and one for the ledger. Neither
-# user sees the other's database.
+# Run once by PostgreSQL's image, on an empty data folder: a database and its owner for Airflow, and for the ledger another, with
+# a user who owns nothing for what pays. No user sees the other's database.
 set -eu
 secrets=${SALUR_SECRETS:-/run/secrets}
-for name in airflow salur; do
-    psql --set=ON_ERROR_STOP=1 --set=name="$name" --set=password="$(cat "$secrets/postgres_$name")" \
-        --username "$POSTGRES_USER" --dbname postgres --no-psqlrc --quiet <<'SQL'
-create role :"name" login nosuperuser nocreatedb nocreaterole password :'password';
-create database :"name" owner :"name" encoding 'UTF8' template template0;
-revoke all on database :"name" from public;
+run() { psql --set=ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres --no-psqlrc --quiet "$@"; }
+for name in airflow salur_owner salur; do
+    secret="$secrets/postgres_$name" run --set=name="$name" <<'SQL'
+\set password `cat "$secret"`
+create role :"name" login password :'password';
 SQL
 done
+run <<'SQL'
+create database airflow owner airflow encoding 'UTF8' template template0;
+create database salur owner salur_owner encoding 'UTF8' template template0;
+revoke all on database airflow from public;
+revoke all on database salur from public;
+-- What these may do is in ledger/roles.sql, which the owner runs. On one machine one user is both the pipeline and the desk.
+create role salur_pipeline;
+create role salur_desk;
+grant salur_pipeline, salur_desk to salur;
+alter role salur_owner createrole;
+SQL

@@ -24,9 +24,7 @@ export PGPASSFILE="$AIRFLOW_HOME/pgpass"
 
 if [ "${1:-}" = init ]; then
     airflow db migrate
-    if [ -e "$SALUR_HOME/salur.toml" ]; then
-        exec salur upgrade
-    fi
+    python "$(dirname "$0")/owner.py"
     exec salur init --ledger "$SALUR_LEDGER"
 fi
 exec "$@"

@@ -14,7 +14,7 @@ keep() { # NAME: standard input becomes the secret, unless there is one
     mv "$folder/$1.new" "$folder/$1"
     echo "drawn: $folder/$1"
 }
-for name in postgres_postgres postgres_airflow postgres_salur airflow_jwt airflow_session; do
+for name in postgres_postgres postgres_airflow postgres_salur postgres_salur_owner airflow_jwt airflow_session; do
     drawn | keep "$name"
 done
 head -c 32 /dev/urandom | base64 | tr '+/' '-_' | keep airflow_fernet

@@ -55,7 +55,7 @@ def test_the_wheel_of_the_image_holds_every_file_of_every_room(tmp_path: Path) -
 
 @pytest.mark.needs("airflow", "postgresql")
 @pytest.mark.slow
-def test_init_makes_two_databases_their_users_and_a_home_and_can_be_given_again(tmp_path: Path) -> None:
+def test_init_makes_two_databases_and_a_home_whose_user_owns_nothing_and_can_be_given_again(tmp_path: Path) -> None:
     from treasury import local_postgres
 
     secrets = tmp_path / "secrets"
@@ -96,6 +96,7 @@ def test_init_makes_two_databases_their_users_and_a_home_and_can_be_given_again(
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "SALUR_HOME": str(tmp_path / "home"),
             "SALUR_LEDGER": f"postgresql://salur@127.0.0.1:{port}/salur",
+            "SALUR_LEDGER_OWNER": f"postgresql://salur_owner@127.0.0.1:{port}/salur",
             "SALUR_SECRETS": str(secrets),
         }  # fmt: skip
         entrypoint = ("sh", DOCKER / "entrypoint.sh")
@@ -105,11 +106,15 @@ def test_init_makes_two_databases_their_users_and_a_home_and_can_be_given_again(
         asked = run(*entrypoint, sys.executable, DOCKER / "health.py", "ledger", env=environment)
         assert (asked.returncode, asked.stdout) == (0, "ledger: 0 batches in 1970\n")
         owners = run(*psql, "--command", "select datname, pg_get_userbyid(datdba) from pg_database", env=server).stdout
-        assert {"airflow|airflow", "salur|salur"} <= set(owners.split())
-        crossing = run(
-            *entrypoint, binaries / "psql", "--host=127.0.0.1", f"--port={port}", "--username=salur", "--dbname=airflow",
-            "--command=select 1", env=environment,
-        )  # fmt: skip
-        assert "permission denied for database" in crossing.stderr
+        assert {"airflow|airflow", "salur|salur_owner"} <= set(owners.split())
+        for user, database, statement, refusal in (
+            ("salur", "airflow", "select 1", "permission denied for database"),
+            ("airflow", "salur", "select 1", "permission denied for database"),
+            ("salur", "salur", "delete from events", "permission denied for table"),
+            ("salur", "salur", "alter table events disable trigger all", "must be owner"),
+        ):
+            login = ("--host=127.0.0.1", f"--port={port}", f"--username={user}", f"--dbname={database}")
+            done = run(*entrypoint, binaries / "psql", *login, f"--command={statement}", env=environment)
+            assert refusal in done.stderr
     told = "".join(path.read_text() for path in (tmp_path / "home").glob("*.toml"))
     assert [path.name for path in secrets.iterdir() if path.read_text().strip() in told] == []

@@ -184,7 +184,9 @@ def test_a_part_that_runs_no_task_sees_neither_the_home_nor_the_ledger() -> None
     sees_home = {name for name, part in services().items() if any("home:" in one for one in part.get("volumes", ()))}
     sees_ledger = {name for name, part in services().items() if "postgres_salur" in part.get("secrets", ())}
     assert sees_home == {"api-server", "banks", "init", "salur", "scheduler"}
+    owns_ledger = {name for name, part in services().items() if "postgres_salur_owner" in part.get("secrets", ())}
     assert sees_ledger == {"api-server", "init", "postgres", "salur", "scheduler"}
+    assert owns_ledger == {"init", "postgres"}
 
 
 def test_no_secret_is_said_in_the_composition() -> None:
