@@ -26,7 +26,7 @@ from schemas.errors import SalurError, TryLater, WrongUsage
 from schemas.money import format_idr
 from treasury import local_postgres
 from treasury.desk import standalone
-from treasury.desk.rest import OVER, Desk
+from treasury.desk.rest import FAILED, OVER, Desk
 from treasury.house import open_house
 
 PERIOD: Final = "2020-12"
@@ -233,11 +233,17 @@ class Cycle:
         self.follow(dag_id, self.desk.trigger(dag_id, PERIOD, conf))
 
     def follow_assets(self, since: str) -> None:
-        """Wait for the report that comes of answers announced by `since`: a `reconcile` after it, a `close` after that."""
+        """Wait for the report that comes of answers announced by `since`: a `reconcile` after it, a `close` after that.
+
+        Errors: RunFailed when one of them fails.
+        """
 
         def after(dag_id: str, instant: str) -> str:
-            ended = [run["end_date"] for run in self.desk.runs(dag_id) if (run["start_date"] or "") >= instant]
-            return min((end for end in ended if end), default="")
+            runs = [run for run in self.desk.runs(dag_id) if (run["start_date"] or "") >= instant]
+            for run in runs:
+                if run["state"] in FAILED:
+                    self.desk.check(dag_id, run["dag_run_id"])  # which says why
+            return min((run["end_date"] for run in runs if run["end_date"]), default="")
 
         def is_over() -> bool:
             proved = after("reconcile", since)
