@@ -54,15 +54,20 @@ test: setup ## the whole suite against real servers; PROFILE=nightly draws many 
 	@sh scripts/test-servers.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=$(PROFILE) $(ARGS)
 
-bench: setup ## a monthly cycle on SQLite, measured stage by stage; PEOPLE=1000000 for another size
-	@$(BIN)/python -m benchmarks.cycle --people $(or $(PEOPLE),100000)
+bench: setup ## us beside our peers, and a cycle on SQLite and PostgreSQL: docs/performance.md; ONLY=pain001 SIZE=10000 for a look
+	@$(BIN)/python scripts/setup.py bench
+	@$(BIN)/python -m benchmarks --date $(or $(DATE),$(shell date +%F)) $(if $(SIZE),--size $(SIZE)) $(if $(ONLY),--only $(ONLY))
 
 screenshots: setup ## the pictures in README, taken from a demonstration that runs for them
 	@$(BIN)/python scripts/screenshots.py
 
-lock: setup ## work out requirements.lock anew from pyproject.toml; UPGRADE=1 takes the newest releases
+# The peers' lock has our versions of what both need, but for pandas, of which one peer takes none newer than 2.
+lock: setup ## work out requirements.lock and the peers' lock anew from pyproject.toml; UPGRADE=1 takes the newest releases
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --extra dev \
 		$(if $(UPGRADE),--upgrade) pyproject.toml --output-file requirements.lock
+	@sed -n 's/^\([a-z0-9][^ ]*==[^\\]*\) \\$$/\1/p' requirements.lock | grep -v '^pandas==' | $(BIN)/uv pip compile --quiet --universal \
+		--generate-hashes --no-header --python-version 3.11 --group bench --constraint - $(if $(UPGRADE),--upgrade) \
+		--output-file requirements-bench.lock
 
 clean: ## remove what was made, but neither .venv nor any home with a ledger in it
 	@rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,25 +1,20 @@
-"""Us beside our peers: `python -m benchmarks.compare --date 2026-01-31`, or `make bench`.
+"""Us beside our peers.
 
 Every run is a process of its own on the same input, and the contenders of a comparison take turns, so that a busy moment
-of the machine hurts all alike. A wrong answer ends the benchmark. Results go to `--out` as JSON, progress to standard
-error.
+of the machine hurts all alike. A wrong answer ends the benchmark.
 """
 
-import argparse
 import json
-import os
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks import inputs, pairs
-from benchmarks.cases import CASES, OURS, Case, Contender
-from benchmarks.machine import facts, versions
+from benchmarks.cases import OURS, Case, Contender
+from benchmarks.machine import versions
 
 ROOT = Path(__file__).parent.parent
 PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
@@ -103,62 +98,16 @@ def verdicts(case: Case, found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def compare_all(chosen: list[Case], size: int, folder: Path) -> list[dict[str, Any]]:
+def compare_all(cases: list[Case], size: int, folder: Path, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Make the input, run every case and judge its claims."""
-    begun = time.monotonic()
-
-    def say(text: str) -> None:
-        print(f"bench {time.monotonic() - begun:6.0f} s  {text}", file=sys.stderr, flush=True)
-
     say(f"making input of {size:,} rows")
     inputs.make(size, folder)
-    if any(case.key == "match" for case in chosen):
-        pairs.make(size * next(case.scale for case in chosen if case.key == "match"), folder)
+    for case in cases:
+        if case.key == "match":
+            pairs.make(size * case.scale, folder)
     found = []
-    for place, case in enumerate(chosen):
-        say(f"{case.title} ({place + 1} of {len(chosen)})")
+    for place, case in enumerate(cases):
+        say(f"{case.title} ({place + 1} of {len(cases)})")
         result = compare(case, size, folder, say)
         found.append(result | {"claims": list(verdicts(case, result))})
     return found
-
-
-def main() -> None:
-    """Compare, print what was claimed and found, and keep the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--date", required=True, help="the day that the results bear, YYYY-MM-DD")
-    parser.add_argument("--size", type=int, default=100_000, help="rows; matching takes ten times as many")
-    parser.add_argument("--only", default="", help="cases or peers whose name holds this, for a quick look")
-    parser.add_argument("--out", type=Path, help="a JSON file for the results")
-    asked = parser.parse_args()
-    chosen = [
-        case for case in CASES if asked.only in case.key or any(asked.only == each.name for each in case.contenders)
-    ]
-    if not chosen:
-        raise SystemExit(f"no case or peer is named like {asked.only}: {', '.join(case.key for case in CASES)}")
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="salur-bench-") as folder:
-        found = compare_all(chosen, asked.size, Path(folder))
-    results = {"date": asked.date, "size": asked.size, "machine": facts(load), "cases": found}
-    for case, result in zip(chosen, found, strict=True):
-        print(f"\n{case.title}: {result['rows']:,} {case.unit}")
-        for name, cost in result["contenders"].items():
-            print(f"  {name:20} best {cost['best_s']:8.3f} s  median {cost['median_s']:8.3f} s  CPU {cost['cpu_s']:8.3f} s"
-                  f"  +{cost['growth_mib']:,.0f} MiB")  # fmt: skip
-        for name in result["missing"]:
-            print(f"  {name:20} not installed: make bench sets it up")
-        for claim in result["claims"]:
-            print("  " + told(claim))
-    if asked.out:
-        asked.out.parent.mkdir(exist_ok=True)
-        asked.out.write_text(json.dumps(results, indent=1) + "\n")
-
-
-def told(claim: dict[str, Any]) -> str:
-    """A claim and what became of it, in a line."""
-    if not claim["measured"]:
-        return f"NOT MEASURED: {claim['text']}"
-    return f"{'reached' if claim['reached'] else 'NOT REACHED'}: {claim['text']} ({claim['ratio']:.2f} times)"
-
-
-if __name__ == "__main__":
-    main()

@@ -20,13 +20,35 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / (sys.argv[1] if len(sys.argv) > 1 else ".venv")
 LOCK = ROOT / "requirements.lock"
+PEERS = ROOT / ".venv-bench"
+PEERS_LOCK = ROOT / "requirements-bench.lock"
 STAMP = VENV / ".salur-setup"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 
 
 def main() -> int:
-    """Brings .venv up to date, or returns at once when it is."""
+    """Brings .venv up to date, or returns at once when it is; `setup.py bench` does so for the peers' environment."""
+    return make_peers() if sys.argv[1:] == ["bench"] else make_ours()
+
+
+def make_peers() -> int:
+    """The environment of those that benchmarks measure us against: .venv-bench, with nothing of ours in it."""
+    wanted = hashlib.sha256(f"{ROOT} {sys.version}".encode() + PEERS_LOCK.read_bytes()).hexdigest()
+    stamp = PEERS / ".salur-setup"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return 0
+    say("installing the peers of the benchmarks")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", PEERS], check=True)
+    packages = ("install", "--require-hashes", "--no-deps", "--requirement", PEERS_LOCK)
+    if not run_uv("pip", *packages, "--compile-bytecode", environment=PEERS):
+        run_pip("--python", PEERS / "bin" / "python", *packages)
+    stamp.write_text(wanted)
+    return 0
+
+
+def make_ours() -> int:
+    """The environment that everything runs from."""
     wanted = fingerprint()
     if STAMP.is_file() and STAMP.read_text() == wanted and (VENV / "bin" / "salur").exists():
         return 0
@@ -123,19 +145,15 @@ def run_pip(*arguments: str | Path) -> None:
         )
 
 
-def run_uv(*arguments: str | Path) -> bool:
-    """Uv on the environment, told of pip's index if it has none of its own; whether it worked."""
-    environment = os.environ | {"VIRTUAL_ENV": str(VENV), "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
-    environment.setdefault("UV_HTTP_RETRIES", "2")
-    if (
-        "UV_DEFAULT_INDEX" not in environment
-        and "UV_INDEX_URL" not in environment
-        and (index := pip_setting("index_url"))
-    ):
-        environment["UV_DEFAULT_INDEX"] = index
-    if "SSL_CERT_FILE" not in environment and (certificates := pip_setting("cert")):
-        environment["SSL_CERT_FILE"] = certificates
-    return subprocess.run([UV, "--quiet", *arguments], check=False, cwd=ROOT, env=environment).returncode == 0
+def run_uv(*arguments: str | Path, environment: Path = VENV) -> bool:
+    """Uv on an environment, told of pip's index if it has none of its own; whether it worked."""
+    settings = os.environ | {"VIRTUAL_ENV": str(environment), "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+    settings.setdefault("UV_HTTP_RETRIES", "2")
+    if "UV_DEFAULT_INDEX" not in settings and "UV_INDEX_URL" not in settings and (index := pip_setting("index_url")):
+        settings["UV_DEFAULT_INDEX"] = index
+    if "SSL_CERT_FILE" not in settings and (certificates := pip_setting("cert")):
+        settings["SSL_CERT_FILE"] = certificates
+    return subprocess.run([UV, "--quiet", *arguments], check=False, cwd=ROOT, env=settings).returncode == 0
 
 
 def pip_setting(name: str) -> str | None:

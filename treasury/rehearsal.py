@@ -1,6 +1,7 @@
 """A simulated world joined to a home: people to pay, and banks that answer on real SFTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,21 +40,28 @@ def people(
 
 def banks(house: House, root: Path | None, seed: int, host: str) -> dict[str, Any]:
     """Start the simulated banks at `host`, tell the home how to reach them, and let them answer until interrupted."""
-    key = house.path / BANK_KEY
+    folder = root or house.path / "banks"
+    with running_banks(house.path, folder, seed, host) as running:
+        for code, address in running.addresses.items():
+            house.say(f"{code}: {address['host']}:{address['port']}")
+        running.wait_until_interrupted(lambda: house.say("Banks answer until Ctrl-C."))
+    return {"root": str(folder), "banks": sorted(running.addresses)}
+
+
+@contextmanager
+def running_banks(home: Path, root: Path, seed: int, host: str) -> Iterator[sftp_server.RunningBanks]:
+    """The simulated banks, up inside the `with`, and the home told how to reach them with a key made for it."""
+    key = home / BANK_KEY
     if not key.exists():
         made = asyncssh.generate_private_key("ssh-ed25519")
         made.write_private_key(key)
         key.chmod(0o600)
         made.write_public_key(f"{key}.pub")
-    folder = root or house.path / "banks"
     with sftp_server.serve(
-        folder, sorted(bank_descriptions()), authorized_key=Path(f"{key}.pub"), seed=seed, host=host
+        root, sorted(bank_descriptions()), authorized_key=Path(f"{key}.pub"), seed=seed, host=host
     ) as running:
-        configure(house.path / CONFIG, running.addresses)
-        for code, address in running.addresses.items():
-            house.say(f"{code}: {address['host']}:{address['port']}")
-        running.wait_until_interrupted(lambda: house.say("Banks answer until Ctrl-C."))
-    return {"root": str(folder), "banks": sorted(running.addresses)}
+        configure(home / CONFIG, running.addresses)
+        yield running
 
 
 _BEGIN, _END = "# --- simulated banks, written by `salur simulate banks` ---", "# --- end of simulated banks ---"

@@ -45,12 +45,18 @@ def read(data: bytes) -> StatusReport:
     parts = [file_row]
     if batches.num_rows:
         parts += [_batch_rows(message, batches, findings), _transaction_rows(message, batches, transfers, findings)]
-    rows = pa.concat_tables(parts, promote_options="default").sort_by([("part", "ascending"), ("row", "ascending")])
+    rows = _in_order(pa.concat_tables(parts, promote_options="default").combine_chunks())
     rows = rows.drop_columns(["part", "row", "message_id"]).append_column(
         "message_id", pa.repeat(message_id, rows.num_rows)
     )
     created_at = moment(array(message.tables["message"]["created_at"]), findings, "a message's creation time")
     return StatusReport(conform(rows, "responses.v1"), tuple(findings.sentences), created_at)
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    """The rows as they stand in the document: a block before its transfers. Under one block they already do."""
+    place = place_of(rows, "part", "row")
+    return rows if np.all(np.diff(place) > 0) else rows.take(pa.array(np.argsort(place)))
 
 
 def _file_row(message: Message, findings: Findings) -> pa.Table:
@@ -86,13 +92,27 @@ def _split(message: Message) -> tuple[pa.Table, pa.Table]:
     for name in BATCH_FIELDS:
         own = pc.or_(own, pc.is_valid(children[name]))
     transfers = rows_where(children, pc.invert(own))
-    grouped = children.group_by("part", use_threads=False)
-    batches = grouped.aggregate([(name, how) for name in BATCH_FIELDS for how in ("first", "count")])
+    batches = _blocks(children)
     message.expect("OrgnlPmtInfAndSts", batches.num_rows)
     message.expect("TxInfAndSts", transfers.num_rows)
-    if any(pc.any(pc.greater(batches[f"{name}_count"], 1)).as_py() for name in BATCH_FIELDS):
-        raise UnreadableFile("A payment block states its id, status, count or sum twice.")
     return batches, transfers
+
+
+def _blocks(children: pa.Table) -> pa.Table:
+    """One row a payment block, with what its children say of it: each of its fields once, on a child of its own."""
+    part = array(children["part"]).to_numpy()
+    is_first = np.diff(part.astype(np.int64), prepend=-1) != 0
+    block = np.cumsum(is_first) - 1
+    columns = {"part": pa.array(part[is_first])}
+    for name in BATCH_FIELDS:
+        column = array(children[name])
+        rows = np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False))
+        place = np.full(len(columns["part"]), -1, dtype=np.int64)
+        place[block[rows]] = rows
+        if np.count_nonzero(place >= 0) != len(rows):
+            raise UnreadableFile("A payment block states its id, status, count or sum twice.")
+        columns[name] = column.take(pa.array(place, mask=place < 0))
+    return pa.table(columns)
 
 
 def _batch_rows(message: Message, batches: pa.Table, findings: Findings) -> pa.Table:
@@ -105,14 +125,12 @@ def _batch_rows(message: Message, batches: pa.Table, findings: Findings) -> pa.T
             "part": part,
             "row": pa.repeat(pa.scalar(-1, pa.int64()), len(part)),
             "level": pa.repeat("batch", len(part)),
-            "payment_information_id": array(batches["payment_information_id_first"]),
-            "status": array(batches["batch_status_first"]),
+            "payment_information_id": array(batches["payment_information_id"]),
+            "status": array(batches["batch_status"]),
             "reason_code": code,
             "reason_text": text,
-            "transaction_count": whole(array(batches["transaction_count_first"]), findings, "a payment block's count"),
-            "control_sum_idr": rupiah(
-                array(batches["control_sum_first"]), None, findings, "a payment block's control sum"
-            ),
+            "transaction_count": whole(array(batches["transaction_count"]), findings, "a payment block's count"),
+            "control_sum_idr": rupiah(array(batches["control_sum"]), None, findings, "a payment block's control sum"),
         }
     )
 
@@ -120,14 +138,14 @@ def _batch_rows(message: Message, batches: pa.Table, findings: Findings) -> pa.T
 def _transaction_rows(message: Message, batches: pa.Table, transfers: pa.Table, findings: Findings) -> pa.Table:
     items = message.tables["reason"]
     code, text = reasons(items.append_column("key", pa.array(place_of(items, "part", "row"))), array(transfers["key"]))
-    block = pc.index_in(array(transfers["part"]), value_set=array(batches["part"]))
+    block = pa.array(np.searchsorted(array(batches["part"]).to_numpy(), array(transfers["part"]).to_numpy()))
     amount, currency = array(transfers["amount"]), array(transfers["currency"])
     return pa.table(
         {
             "part": pc.cast(array(transfers["part"]), pa.int64()),
             "row": pc.cast(array(transfers["row"]), pa.int64()),
             "level": pa.repeat("transaction", transfers.num_rows),
-            "payment_information_id": array(batches["payment_information_id_first"]).take(block),
+            "payment_information_id": array(batches["payment_information_id"]).take(block),
             "end_to_end_id": references(array(transfers["end_to_end_id"])),
             "status": array(transfers["status"]),
             "reason_code": code,
