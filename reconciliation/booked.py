@@ -10,6 +10,7 @@ Each booked row ends in one place; `placed` names it, and each place's rupiah ca
 """
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -82,18 +83,20 @@ class _Reader:
         )
         self.reference = one_piece(self.reference)
         bank = ours.bank_numbers(rows["bank"])
-        known = ours.find(bank, self.reference)
+        with ThreadPoolExecutor(max_workers=1) as beside:  # the payments are looked up while the rest is worked out
+            finding = beside.submit(ours.find, bank, self.reference)
+            by_reference = [ours.find_files(bank, self.reference, name) for name in _FILE_NAMES]
+            self.file_referred = np.maximum(*by_reference)
+            self.file = _one_file([ours.find_files(bank, rows[name], name) for name in _FILE_NAMES] + by_reference)
+            self.statement, _ = to_groups(rows, STATEMENT_KEY)
+            # Rows are sorted by statement and entry.
+            is_next = np.diff(self.statement, prepend=-1) | np.diff(to_numbers(rows["entry_number"], 0), prepend=-1)
+            self.entry: Numbers = np.cumsum(is_next != 0) - 1
+            self.amount, self.entry_amount = self._amounts()
+            known = finding.result()
         self.position: Numbers = np.where(np.append(ours.was_sent, False)[known], known, -1)
         self.unsent: Numbers = np.where(self.position < 0, known, -1)
-        by_reference = [ours.find_files(bank, self.reference, name) for name in _FILE_NAMES]
-        self.file_referred = np.maximum(*by_reference)
-        self.file = _one_file([ours.find_files(bank, rows[name], name) for name in _FILE_NAMES] + by_reference)
-        self.statement, _ = to_groups(rows, STATEMENT_KEY)
         self.periods = self._periods()
-        # Rows are sorted by statement and entry.
-        is_next = np.diff(self.statement, prepend=-1) | np.diff(to_numbers(rows["entry_number"], 0), prepend=-1)
-        self.entry: Numbers = np.cumsum(is_next != 0) - 1
-        self.amount, self.entry_amount = self._amounts()
         self.place = np.full(rows.num_rows, -1, dtype=np.int64)
         self.debit_row = np.full(count, -1, dtype=np.int64)
         self.debit_rule = np.zeros(count, dtype=np.int64)

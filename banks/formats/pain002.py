@@ -18,6 +18,7 @@ from schemas.tables import conform
 
 RECORDS = ("OrgnlGrpInfAndSts", "OrgnlPmtInfAndSts", "TxInfAndSts")
 LAYOUT = Layout("pain.002", 3, 14, "CstmrPmtStsRpt", "pain002.yaml", RECORDS)
+TRANSFER_FIELDS = ("part", "row", "key", "end_to_end_id", "status", "amount", "currency")
 BATCH_FIELDS = ("payment_information_id", "batch_status", "transaction_count", "control_sum")
 
 
@@ -91,7 +92,7 @@ def _split(message: Message) -> tuple[pa.Table, pa.Table]:
     own = pc.is_in(children["key"], value_set=pa.array(place_of(message.tables["batch_reason"], "part", "row")))
     for name in BATCH_FIELDS:
         own = pc.or_(own, pc.is_valid(children[name]))
-    transfers = rows_where(children, pc.invert(own))
+    transfers = rows_where(children.select(TRANSFER_FIELDS), pc.invert(own))
     batches = _blocks(children)
     message.expect("OrgnlPmtInfAndSts", batches.num_rows)
     message.expect("TxInfAndSts", transfers.num_rows)

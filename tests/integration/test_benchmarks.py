@@ -56,7 +56,7 @@ def test_an_answer_that_is_wrong_in_one_row_is_no_answer(
 def test_a_payment_told_wrongly_is_seen(folder: Path, tmp_path: Path) -> None:
     pairs.make(PAYMENTS + 1_000, tmp_path)
     job = ours.CONTENDERS["match", OURS](PAYMENTS, tmp_path)
-    with pytest.raises(AssertionError, match="every instruction sent|identifier"):
+    with pytest.raises(AssertionError, match=r"every instruction sent|identifier"):
         job.check(job.run())
 
 
