@@ -162,6 +162,7 @@ def _read_transfer(element: etree._Element, namespace: str, payment: int, read: 
     amount_idr = _whole_rupiah(parts["Amt"][0], namespace, number, read)
     account = _account(parts.get("CdtrAcct"), namespace)
     name = parts["Cdtr"].findtext(namespace + "Nm") if "Cdtr" in parts else ""
+    purpose = parts["RmtInf"].findtext(namespace + "Ustrd") if "RmtInf" in parts else ""
     if not _END_TO_END_ID.fullmatch(identifiers.get("EndToEndId", "")):
         read.object_to("CH16", f"transfer {number}: end-to-end id is not 15 characters of A-Z and 0-9")
     return Transfer(
@@ -171,7 +172,7 @@ def _read_transfer(element: etree._Element, namespace: str, payment: int, read: 
         amount_idr=amount_idr,
         account=account,
         agent=_agent(parts.get("CdtrAgt"), namespace),
-        content=blake2b(f"{amount_idr}\0{account}\0{name}".encode(), digest_size=16).digest(),
+        content=blake2b(f"{amount_idr}\0{account}\0{name}\0{purpose}".encode(), digest_size=16).digest(),
     )
 
 

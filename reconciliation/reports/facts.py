@@ -38,7 +38,7 @@ _COLUMNS: dict[str, str] = {
     "checks": "step table expectation column action success failed_count row_count observed at",
     "quarantine": "table reason row_count",
     "files": "file_name channel batch is_companion transaction_count control_sum_idr sha256 state",
-    "inbound": "bank file_name kind state reason row_count sha256 at",
+    "inbound": "bank file_name kind state reason row_count sha256 at stated_at",
     "balances": "bank account statement_id to_date closing_idr",
 }
 

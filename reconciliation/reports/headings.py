@@ -133,6 +133,7 @@ person | Oleh | By
 via | Melalui | Via
 at | Waktu (WIB) | When (WIB)
 used_at | Dipakai (WIB) | Used (WIB)
+stated_at | Ditulis mitra (WIB) | Written by the bank (WIB)
 sk_number | SK-PKP | SK-PKP
 row_count | Baris | Rows
 taken | Diterima | Taken

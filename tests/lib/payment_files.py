@@ -19,6 +19,7 @@ class Pay:
     name: str = "CONTOH SINTETIS"
     currency: str = "IDR"
     agent: str | None = None
+    remittance: str = "INSENTIF TAHAP 1 CONTOH"
 
 
 def pays(count: int, start: int = 1) -> list[Pay]:
@@ -68,7 +69,8 @@ def _transfer(bank: BankDescription, pay: Pay, modern: bool) -> str:
         f"<CdtTrfTxInf><PmtId><InstrId>{pay.end_to_end_id}</InstrId><EndToEndId>{pay.end_to_end_id}</EndToEndId></PmtId>"
         f'<Amt><InstdAmt Ccy="{pay.currency}">{pay.amount}</InstdAmt></Amt>'
         f"<CdtrAgt><FinInstnId>{_agent(bank, pay.agent, modern)}</FinInstnId></CdtrAgt><Cdtr><Nm>{pay.name}</Nm></Cdtr>"
-        f"<CdtrAcct><Id><Othr><Id>{account}</Id></Othr></Id></CdtrAcct></CdtTrfTxInf>\n"
+        f"<CdtrAcct><Id><Othr><Id>{account}</Id></Othr></Id></CdtrAcct>"
+        f"<RmtInf><Ustrd>{pay.remittance}</Ustrd></RmtInf></CdtTrfTxInf>\n"
     )
 
 

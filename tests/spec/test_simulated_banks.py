@@ -246,11 +246,12 @@ def reason_by_transfer(answers: Answers) -> dict[str, str]:
 
 def test_an_end_to_end_id_is_paid_once_and_never_for_another_content() -> None:
     bank = SimulatedBank(NO_REJECTS)
-    take(bank, payment_file(NO_REJECTS, pays(2)))
-    again, changed, new = pays(1)[0], replace(pays(2)[1], amount="700000"), pays(1, start=3)[0]
-    answers = take(bank, payment_file(NO_REJECTS, [again, changed, new], message_id="MSG-2"))
-    assert reason_by_transfer(answers) == {"SYNTHETIC000001": "AM05", "SYNTHETIC000002": "DU04", "SYNTHETIC000003": ""}
-    assert amounts(answers.statements[0])[1] == [-1_900_000, 600_000, 700_000]
+    take(bank, payment_file(NO_REJECTS, pays(3)))
+    again, dearer, other = pays(3)
+    dearer, other = replace(dearer, amount="700000"), replace(other, remittance="SURVEI 1 CONTOH")
+    answers = take(bank, payment_file(NO_REJECTS, [again, dearer, other, *pays(1, start=4)], message_id="MSG-2"))
+    assert list(reason_by_transfer(answers).values()) == ["AM05", "DU04", "DU04", ""]
+    assert amounts(answers.statements[0])[1] == [-2_500_000, 600_000, 700_000, 600_000]
 
 
 def test_an_end_to_end_id_twice_in_one_file_is_paid_once() -> None:
