@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lib.compose import DOCKER, ROOT, services
+from treasury import local_postgres
 
 BIN = Path(sys.executable).parent
 ROOMS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("dags", "tests"))
@@ -53,68 +56,105 @@ def test_the_wheel_of_the_image_holds_every_file_of_every_room(tmp_path: Path) -
     assert rooms - held == set()
 
 
-@pytest.mark.needs("airflow", "postgresql")
-@pytest.mark.slow
-def test_init_makes_two_databases_and_a_home_whose_user_owns_nothing_and_can_be_given_again(tmp_path: Path) -> None:
-    from treasury import local_postgres
+@dataclass
+class Made:
+    """What `init` has made in a server of its own, given twice."""
 
-    secrets = tmp_path / "secrets"
-    run("sh", DOCKER / "secrets.sh", secrets).check_returncode()
+    home: Path
+    secrets: Path
+    psql: tuple[str | Path, ...]
+    environment: dict[str, str]
+
+    def enter(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run something as a container would, through the entrypoint."""
+        return run("sh", DOCKER / "entrypoint.sh", *command, env=self.environment)
+
+    def ask(self, user: str, database: str, statement: str) -> subprocess.CompletedProcess[str]:
+        """Run a statement as a user who logs in with the password of the secrets."""
+        return self.enter(*self.psql, f"--username={user}", f"--dbname={database}", f"--command={statement}")
+
+
+def settings(folder: Path, port: int, path: str) -> dict[str, str]:
+    """The environment of `init` in the composition, for a server on this machine."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PG"))}
+    return kept | {
+        "PATH": path,
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg://airflow@127.0.0.1:{port}/airflow",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "SALUR_HOME": str(folder / "home"),
+        "SALUR_LEDGER": f"postgresql://salur@127.0.0.1:{port}/salur",
+        "SALUR_LEDGER_OWNER": f"postgresql://salur_owner@127.0.0.1:{port}/salur",
+        "SALUR_SECRETS": str(folder / "secrets"),
+    }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    folder = tmp_path_factory.mktemp("init")
+    run("sh", DOCKER / "secrets.sh", folder / "secrets").check_returncode()
     binaries = local_postgres.binaries()
     assert binaries is not None
-    with local_postgres.local_postgres() as dsn:
-        socket, port = dsn.partition("host=")[2].split("&port=")
+    server = local_postgres.start()
+    try:
+        port = local_postgres.port(server)
         path = f"{BIN}:{binaries}:{os.environ['PATH']}"
-        server = {
-            "PGHOST": socket,
-            "PGPORT": port,
-            "POSTGRES_USER": "owner",
-            "SALUR_SECRETS": str(secrets),
-            "PATH": path,
-        }
-        psql = (
-            binaries / "psql",
-            "--no-psqlrc",
-            "--quiet",
-            "--tuples-only",
-            "--no-align",
-            "--username=owner",
-            "postgres",
-        )
+        over = {"PGHOST": str(server), "PGPORT": str(port), "PATH": path, "SALUR_SECRETS": str(folder / "secrets")}
+        # The image's server is empty and has a superuser whose name no database of ours bears.
         first = (binaries / "psql", "--username=salur", "--dbname=postgres", "--command")
-        run(*first, "drop database salur", env=server).check_returncode()
-        run(*first, "create role owner superuser login", env=server).check_returncode()
-        run(*psql, "--command", "alter role salur rename to once", env=server).check_returncode()
-        run("sh", DOCKER / "databases.sh", env=server).check_returncode()
-
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PG"))
-        } | {
-            "PATH": path,
-            "AIRFLOW_HOME": str(tmp_path / "airflow"),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg://airflow@127.0.0.1:{port}/airflow",
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "SALUR_HOME": str(tmp_path / "home"),
-            "SALUR_LEDGER": f"postgresql://salur@127.0.0.1:{port}/salur",
-            "SALUR_LEDGER_OWNER": f"postgresql://salur_owner@127.0.0.1:{port}/salur",
-            "SALUR_SECRETS": str(secrets),
-        }  # fmt: skip
-        entrypoint = ("sh", DOCKER / "entrypoint.sh")
+        run(*first, "drop database salur", env=over).check_returncode()
+        run(*first, "create role owner superuser login", env=over).check_returncode()
+        other = (binaries / "psql", "--username=owner", "--dbname=postgres", "--command")
+        run(*other, "alter role salur rename to once", env=over).check_returncode()
+        run("sh", DOCKER / "databases.sh", env=over | {"POSTGRES_USER": "owner"}).check_returncode()
+        psql = (binaries / "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--host=127.0.0.1", f"--port={port}")
+        found = Made(folder / "home", folder / "secrets", psql, settings(folder, port, path))
         for _ in range(2):
-            done = run(*entrypoint, "init", env=environment)
+            done = found.enter("init")
             assert done.returncode == 0, done.stderr[-2000:]
-        asked = run(*entrypoint, sys.executable, DOCKER / "health.py", "ledger", env=environment)
-        assert (asked.returncode, asked.stdout) == (0, "ledger: 0 batches in 1970\n")
-        owners = run(*psql, "--command", "select datname, pg_get_userbyid(datdba) from pg_database", env=server).stdout
-        assert {"airflow|airflow", "salur|salur_owner"} <= set(owners.split())
-        for user, database, statement, refusal in (
-            ("salur", "airflow", "select 1", "permission denied for database"),
-            ("airflow", "salur", "select 1", "permission denied for database"),
-            ("salur", "salur", "delete from events", "permission denied for table"),
-            ("salur", "salur", "alter table events disable trigger all", "must be owner"),
-        ):
-            login = ("--host=127.0.0.1", f"--port={port}", f"--username={user}", f"--dbname={database}")
-            done = run(*entrypoint, binaries / "psql", *login, f"--command={statement}", env=environment)
-            assert refusal in done.stderr
-    told = "".join(path.read_text() for path in (tmp_path / "home").glob("*.toml"))
-    assert [path.name for path in secrets.iterdir() if path.read_text().strip() in told] == []
+        yield found
+    finally:
+        local_postgres.stop(server)
+
+
+@pytest.mark.needs("airflow", "postgresql")
+@pytest.mark.slow
+@pytest.mark.xdist_group("init")
+def test_init_can_be_given_again_and_what_pays_then_reads_the_ledger(made: Made) -> None:
+    asked = made.enter(sys.executable, DOCKER / "health.py", "ledger")
+    assert (asked.returncode, asked.stdout) == (0, "ledger: 0 batches in 1970\n")
+
+
+@pytest.mark.needs("airflow", "postgresql")
+@pytest.mark.slow
+@pytest.mark.xdist_group("init")
+def test_each_database_has_an_owner_of_its_own(made: Made) -> None:
+    owners = made.ask("salur", "salur", "select datname, pg_get_userbyid(datdba) from pg_database").stdout
+    assert {"airflow|airflow", "salur|salur_owner"} <= set(owners.split())
+
+
+@pytest.mark.needs("airflow", "postgresql")
+@pytest.mark.slow
+@pytest.mark.xdist_group("init")
+@pytest.mark.parametrize(
+    ("user", "database", "statement", "refusal"),
+    [
+        ("salur", "airflow", "select 1", "permission denied for database"),
+        ("airflow", "salur", "select 1", "permission denied for database"),
+        ("salur", "salur", "delete from events", "permission denied for table"),
+        ("salur", "salur", "alter table events disable trigger all", "must be owner"),
+    ],
+)
+def test_what_pays_can_change_nothing_that_was_recorded(
+    made: Made, user: str, database: str, statement: str, refusal: str
+) -> None:
+    assert refusal in made.ask(user, database, statement).stderr
+
+
+@pytest.mark.needs("airflow", "postgresql")
+@pytest.mark.slow
+@pytest.mark.xdist_group("init")
+def test_the_home_holds_no_password(made: Made) -> None:
+    told = "".join(path.read_text() for path in made.home.glob("*.toml"))
+    assert told
+    assert [path.name for path in made.secrets.iterdir() if path.read_text().strip() in told] == []
