@@ -1,4 +1,5 @@
-"""`make demo`: one monthly cycle of an invented country, in a real Airflow, against simulated banks on real SFTP.
+"""`make demo`: a monthly cycle of an invented country, in a real Airflow, against simulated banks on real SFTP; and the
+beginning of the month after, in which tranches and surveys are paid to the same accounts.
 
 Everything lies in a fresh folder under var/demo: home, drop, banks, Airflow. When it is over nothing is left running,
 unless it was asked to stay up.
@@ -14,17 +15,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from ledger import queries
+from schemas.codes import BENEFITS
 from schemas.errors import SalurError, TryLater, WrongUsage
 from schemas.money import format_idr
-from treasury import local_postgres
+from treasury import exports, local_postgres
 from treasury.desk import standalone
 from treasury.desk.rest import FAILED, OVER, Desk
 from treasury.house import open_house
@@ -33,6 +35,9 @@ PERIOD: Final = "2020-12"
 """By the end of this month most of the invented recipients of 2020 have qualified."""
 AT: Final = datetime(2021, 1, 4, 7, tzinfo=ZoneInfo("Asia/Jakarta"))
 """When the month is paid: the morning of the first banking day after it. The rehearsed clock starts here."""
+NEXT_PERIOD: Final = "2021-01"
+"""On the same day the next month begins: second tranches of those who were due early, and surveys, which fall due with the
+credit of the first tranche."""
 PEOPLE: Final = 4_000
 SEED: Final = 2020
 DAGS: Final = ("intake", "disburse", "answers", "collect", "reconcile", "close")
@@ -48,6 +53,7 @@ STAGES: Final = {
     "Persetujuan orang kedua / release by a second person": 6,
     "Pengiriman / submission": 13,
     "Jawaban bank, rekonsiliasi, laporan / answers, reconciliation, report": 25,
+    "Bulan berikutnya: tahap 2 dan survei / the month after: second tranches and surveys": 40,
 }
 _SALUR: Final = (sys.executable, "-m", "treasury.cli")
 _WAIT_SECONDS_MAX: Final = 600.0
@@ -187,13 +193,14 @@ def start_banks(stage: Stage) -> "subprocess.Popen[bytes]":
 
 @dataclass
 class Cycle:
-    """A monthly cycle that runs through Airflow, and what keeps it going."""
+    """A monthly cycle that runs through Airflow, which month it is, and what keeps it going."""
 
     say: Progress
     stage: Stage
     airflow: standalone.Standalone
     banks: "subprocess.Popen[bytes]"
     desk: Desk
+    period: str = PERIOD
     told: set[tuple[str, int]] = field(default_factory=set)
 
     def wait(self, what: str, is_over: Callable[[], bool]) -> None:
@@ -230,7 +237,7 @@ class Cycle:
 
     def run(self, dag_id: str, conf: dict[str, Any] | None = None) -> None:
         """Start a run by hand for the month and wait for its end."""
-        self.follow(dag_id, self.desk.trigger(dag_id, PERIOD, conf))
+        self.follow(dag_id, self.desk.trigger(dag_id, self.period, conf))
 
     def follow_assets(self, since: str) -> None:
         """Wait for the report that comes of answers announced by `since`: a `reconcile` after it, a `close` after that.
@@ -315,12 +322,12 @@ class Cycle:
     def collect(self) -> None:
         """Fetch answers until no instruction is open any more, reconciling what each round brings."""
         for _ in range(_ROUNDS_MAX):
-            run_id = self.desk.trigger("collect", PERIOD)
+            run_id = self.desk.trigger("collect", self.period)
             self.follow("collect", run_id)
             for task in self.desk.tasks("collect", run_id):
                 if task["task_id"] == "announce" and task["state"] == "success":
                     self.follow_assets(task["start_date"])
-            found = states(self.stage)
+            found = states(self.stage, self.period)
             self.say("    " + ", ".join(f"{count:,} {state}" for state, count in sorted(found.items())))
             if not _OPEN & set(found):
                 return
@@ -331,26 +338,30 @@ class Cycle:
         with self.say.next():
             self.load_dags()
             self.run("intake", {"source": str(self.stage.drop)})
-        with self.say.next():
-            run_id = self.desk.trigger("disburse", PERIOD)
+        self.pay(approve, self.say.next)
+
+    def pay(self, approve: str, stage: Callable[[], AbstractContextManager[None]]) -> None:
+        """From entitlements to the report, each part of it within a `stage`."""
+        with stage():
+            run_id = self.desk.trigger("disburse", self.period)
             self.questions(run_id)
-        with self.say.next():
+        with stage():
             self.release(run_id, approve)
-        with self.say.next():
+        with stage():
             # Airflow can lose a task that is answered at once; it asks again, and the second person answers again.
             self.follow("disburse", run_id, lambda: self.answer(run_id) if approve == "api" else None)
-        with self.say.next():
+        with stage():
             self.collect()
 
 
-def states(stage: Stage) -> Counter[str]:
+def states(stage: Stage, period: str = PERIOD) -> Counter[str]:
     """How many instructions of the month stand where."""
     with open_house(stage.home).store.reading() as connection:
-        return Counter(queries.instruction_rows(connection, period=PERIOD)["state"].to_pylist())
+        return Counter(queries.instruction_rows(connection, period=period)["state"].to_pylist())
 
 
 def demonstrate(say: Progress, stage: Stage, options: Options) -> None:
-    """From nothing to a reconciled month; on the way out everything is stopped, unless it is to stay up."""
+    """From nothing to a reconciled month and the beginning of the next; on the way out everything is stopped, unless it is to stay up."""
     with ExitStack() as stack:
         with say.next():
             databases = start_databases(options.database)
@@ -365,7 +376,10 @@ def demonstrate(say: Progress, stage: Stage, options: Options) -> None:
             airflow = standalone.start(stage.airflow, stage.home, AT, databases.airflow)
             stack.callback(airflow.stop)
         with airflow.login("maker") as maker:
-            Cycle(say, stage, airflow, banks, maker).month(options.approve)
+            cycle = Cycle(say, stage, airflow, banks, maker)
+            cycle.month(options.approve)
+            with say.next():
+                replace(cycle, period=NEXT_PERIOD).pay(options.approve, nullcontext)
         tell(stage, airflow, options)
         if options.keep:
             left = {"leaders": [airflow.process.pid, banks.pid], "server": databases.server and str(databases.server)}
@@ -375,15 +389,18 @@ def demonstrate(say: Progress, stage: Stage, options: Options) -> None:
 
 def tell(stage: Stage, airflow: standalone.Standalone, options: Options) -> None:
     """The end of the demonstration: what came out, and where to look."""
-    rows = queries.batches(open_house(stage.home).store, PERIOD)
-    count, total = sum(row["transaction_count"] for row in rows), sum(row["control_sum_idr"] for row in rows)
+    for period in (PERIOD, NEXT_PERIOD):
+        rows = exports.batches(open_house(stage.home), period)
+        print()
+        print(f"Bulan / period {period}: {len(rows)} kelompok / batches")
+        for benefit, (indonesian, english) in BENEFITS.items():
+            parts = [row["benefits"][benefit] for row in rows if benefit in row["benefits"]]
+            count, total = (sum(part[name] for part in parts) for name in ("transaction_count", "amount_idr"))
+            print(f"  {f'{indonesian} / {english}':<22} {count:>8,}  {format_idr(total):>16}")
+        for state, number in sorted(states(stage, period).items()):
+            print(f"  {state:<22} {number:>8,}")
     print()
-    print(
-        f"Bulan / period {PERIOD}: {count:,} instruksi / instructions, {format_idr(total)}, {len(rows)} kelompok / batches"
-    )
-    for state, number in sorted(states(stage).items()):
-        print(f"  {state:<12} {number:>8,}")
-    print(f"Laporan / report: {stage.report}")
+    print(f"Laporan / reports: {stage.report.parent}")
     if options.keep:
         print(f"Airflow: {airflow.url}")
         for user in ("maker", "checker", "auditor", "admin"):
@@ -413,7 +430,7 @@ def stop(folder: Path) -> None:
 
 
 def main() -> int:
-    """The command line. Exit code 0: the month is reconciled, and nothing is left running that was not asked to stay."""
+    """The command line. Exit code 0: both months are reconciled, and nothing is left running that was not asked to stay."""
     parser = argparse.ArgumentParser(prog="python -m treasury.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", default=os.environ.get("KEEP", "") not in ("", "0"))
     parser.add_argument("--approve", choices=("api", "ui"), default=os.environ.get("APPROVE") or "api")

@@ -18,6 +18,9 @@ NOT_PROVIDED = "NOTPROVIDED"
 """ISO's word for an end-to-end id that nobody gave: no reference at all."""
 
 
+_YEARS = range(2000, 2100)
+
+
 class Findings:
     """What was found odd in a file, one sentence a kind with its number of cases; no values, they may be personal."""
 
@@ -80,13 +83,18 @@ def rupiah(texts: pa.Array, currencies: pa.Array | None, findings: Findings, wha
 
 
 def moment(texts: pa.Array, findings: Findings, what: str) -> datetime | None:
-    """The first instant of some texts, in UTC, else None. A time without an offset is the bank's own: Jakarta's."""
+    """The first instant of some texts, in UTC, else None. A time without an offset is the bank's own: Jakarta's.
+
+    A year that this programme cannot have seen is a clock that was never set, hence no instant.
+    """
     for text in texts.drop_null().to_pylist()[:1]:
         try:
             read = datetime.fromisoformat(text)
+        except ValueError:
+            read = None
+        if read is not None and read.year in _YEARS:
             return (read if read.tzinfo else read.replace(tzinfo=JAKARTA)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            findings.add(1, f"{what} is no instant")
+        findings.add(1, f"{what} is no instant")
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from xml.parsers import expat
 
 import pytest
@@ -35,6 +36,31 @@ def refusal(data: bytes) -> str:
 
 def test_the_report_that_the_others_are_made_from_is_read() -> None:
     assert pain002.read(report().encode()).responses["status"].to_pylist() == [None, None, "RJCT"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2021-01-05T08:00:00+07:00", datetime(2021, 1, 5, 1, tzinfo=UTC)),
+        ("2021-01-05T08:00:00.5Z", datetime(2021, 1, 5, 8, 0, 0, 500_000, tzinfo=UTC)),
+        ("2021-01-05T08:00:00", datetime(2021, 1, 5, 1, tzinfo=UTC)),  # without an offset it is Jakarta's
+    ],
+)
+def test_a_report_says_when_it_was_written(written: str, read: datetime) -> None:
+    stamped = report().replace("<MsgId>B</MsgId>", f"<MsgId>B</MsgId><CreDtTm>{written}</CreDtTm>", 1)
+    taken = pain002.read(stamped.encode())
+    assert (taken.created_at, taken.findings) == (read, ())
+
+
+@pytest.mark.parametrize(
+    "written", ["yesterday", "2021-02-30T00:00:00", "0001-01-01T00:00:00", "9999-12-31T23:59:59-12:00"]
+)
+def test_a_report_with_an_impossible_time_is_read_without_it(written: str) -> None:
+    stamped = report().replace("<MsgId>B</MsgId>", f"<MsgId>B</MsgId><CreDtTm>{written}</CreDtTm>", 1)
+    taken = pain002.read(stamped.encode())
+    assert (taken.created_at, taken.findings) == (None, ("a message's creation time is no instant (1)",))
+    assert taken.responses["status"].to_pylist() == [None, None, "RJCT"]
+    assert pain002.read(report().encode()).created_at is None
 
 
 LAUGHS = '<?xml version="1.0"?>\n<!DOCTYPE Document [<!ENTITY a0 "ha">' + "".join(
