@@ -51,7 +51,7 @@ def test_the_page_renders_without_a_complaint_and_asks_the_network_for_nothing(b
 @pytest.mark.parametrize("scripts", [True, False])
 def test_the_language_changes_with_and_without_scripts(browser: Browser, address: str, scripts: bool) -> None:
     page, _ = _open(browser, address, scripts=scripts)
-    indonesian, english = page.get_by_text("Posisi dana").last, page.get_by_text("Position of the money").last
+    indonesian, english = page.get_by_text("Uang: posisi dana").last, page.get_by_text("Money: where it stands").last
     assert (indonesian.is_visible(), english.is_visible()) == (True, False)
     page.locator("label.language").click()
     assert (indonesian.is_visible(), english.is_visible()) == (False, True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ from ledger import chain, journal, money, store
 from ledger.archive import Archive
 from ledger.keyring import Keyring
 from ledger.store import Store
-from reconciliation.reports.money import position
+from reconciliation.reports.money import LEFT, position
 from schemas.codes import FINAL_WITHOUT_PAYMENT, MOVES
+from tests.lib.databases import Database
 from tests.lib.plain_money import ENDED, UNSENT, Payment, PlainMoney
 
 _START = datetime(2020, 5, 1, tzinfo=UTC)
@@ -29,12 +29,14 @@ def _micros(day: int) -> int:
     return (_START - datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)) // timedelta(microseconds=1)
 
 
-@cache
-def _ledger() -> Store:
-    """One ledger in memory, whose every history is rolled back: making its tables takes longer than any of them."""
-    made = Store("sqlite://")
-    made.create(0)
-    return made
+@pytest.fixture(scope="module")
+def ledger(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One ledger on each database, whose every history is rolled back: making its tables takes longer than any of them."""
+    with database.ledger(tmp_path_factory.mktemp("ledger")) as dsn:
+        made = Store(dsn)
+        made.create(0)
+        yield made
+        made.engine.dispose()
 
 
 class Clerk:
@@ -261,7 +263,7 @@ def told(clerk: Clerk, day: int) -> dict[tuple[str, str, str], tuple[int | None,
             row["amount_idr"],
         )
         for row in found.figures.to_pylist()
-        if not row["figure"].startswith("left_") and (row["figure"], row["dimension"]) != ("allocated", "benefit")
+        if row["figure"] not in LEFT and (row["figure"], row["dimension"]) != ("allocated", "benefit")
     }
 
 
@@ -269,9 +271,11 @@ _ACTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9), st.integers(0, 
 
 
 @pytest.mark.slow
-@given(_ACTS)
-def test_the_money_at_every_date_of_a_history_is_what_a_recount_gives(acts: list[tuple[int, int, int]]) -> None:
-    with _ledger().engine.connect() as connection:
+@given(acts=_ACTS)
+def test_the_money_at_every_date_of_a_history_is_what_a_recount_gives(
+    ledger: Store, acts: list[tuple[int, int, int]]
+) -> None:
+    with ledger.engine.connect() as connection:
         clerk = Clerk(connection)
         for act in acts[: len(acts) // 2]:
             clerk.act(*act)
