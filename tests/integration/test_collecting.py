@@ -24,14 +24,14 @@ pytestmark = pytest.mark.needs("openssh")
 
 
 @pytest.fixture
-def house(tmp_path: Path, sftp_server: SshServer) -> Iterator[House]:
+def house(tmp_path: Path, sftp_server: SshServer, dsn: str) -> Iterator[House]:
     """A home whose batch lies at bank `bni`, whose answers lie in its outbox."""
     sftp_server.folders("in", "out")
     bank = {
         "host": sftp_server.host, "port": sftp_server.port, "user": sftp_server.user, "timeout_seconds": 10,
         "private_key": str(sftp_server.client_key), "host_key": sftp_server.host_key, "inbox": "in", "outbox": "out",
     }  # fmt: skip
-    made = small_home(tmp_path)
+    made = small_home(tmp_path, dsn)
     made = replace(made, config={**made.config, "banks": {"bni": bank}})
     released(made)
     paying.submit(made)
