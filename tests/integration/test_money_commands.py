@@ -65,7 +65,7 @@ def test_three_totals_stand_apart_and_what_is_left_of_each(sent: Salur) -> None:
     paid, allocated = COUNT * TRANCHE, COUNT * 3_550_000 - 1_900_000
     assert figures(told) == {
         "allocated": allocated, "funded": 2_700_000, "instructed": paid, "released": paid, "sent": paid, "credited": paid,
-        "committed": paid, "left_of_funds": 300_000, "left_of_allocation": allocated - paid, "over_allocated": 100_000,
+        "committed": paid, "in_account": 300_000, "left_of_funds": 300_000, "left_of_allocation": allocated - paid, "over_allocated": 100_000,
     }  # fmt: skip
     assert figures(told, "benefit", "incentive")["left_of_allocation"] == COUNT * 2_400_000 - 1_900_000 - paid
     assert figures(told, "sk", SK)["allocated"] == allocated

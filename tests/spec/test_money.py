@@ -41,10 +41,8 @@ def shown(house: House, known_at: datetime | None = None, fiscal_year: int | Non
     }
 
 
-ONLY_FUNDED = {"funded": 10 * TRANCHE, "left_of_funds": 10 * TRANCHE}
-COMMITTED = {
-    "funded": 10 * TRANCHE, "instructed": WORTH, "committed": WORTH, "left_of_funds": 10 * TRANCHE - WORTH,
-}  # fmt: skip
+ONLY_FUNDED = dict.fromkeys(("funded", "in_account", "left_of_funds"), 10 * TRANCHE)
+COMMITTED = ONLY_FUNDED | {"instructed": WORTH, "committed": WORTH, "left_of_funds": 10 * TRANCHE - WORTH}
 
 
 def _sent(house: House) -> None:
@@ -127,7 +125,7 @@ def test_the_parts_of_a_figure_add_up_to_it_and_what_has_no_part_is_there_too(ho
 def test_a_budget_year_has_its_own_receipts_and_payments_alone(house: House) -> None:
     steps.fund(house, 7, "SP2D-0", fiscal_year=2019)
     drafted(house)
-    assert shown(house, fiscal_year=2019) == {"funded": 7, "left_of_funds": 7}
+    assert shown(house, fiscal_year=2019) == dict.fromkeys(("funded", "in_account", "left_of_funds"), 7)
     assert shown(house, fiscal_year=2020) == ONLY_FUNDED  # these payments name no decision, so no year
 
 
