@@ -55,7 +55,7 @@ test: setup ## the whole suite against real servers; PROFILE=nightly draws many 
 	@$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=$(PROFILE) $(ARGS)
 
 bench: setup ## us beside our peers, and a cycle on SQLite and PostgreSQL: docs/performance.md; ONLY=pain001 SIZE=10000 for a look
-	@$(BIN)/python scripts/setup.py bench
+	@$(BIN)/python scripts/setup.py --peers
 	@$(BIN)/python -m benchmarks --date $(or $(DATE),$(shell date +%F)) $(if $(SIZE),--size $(SIZE)) $(if $(ONLY),--only $(ONLY))
 
 screenshots: setup ## the pictures in README, taken from a demonstration that runs for them

@@ -1,6 +1,7 @@
 """Makes .venv from requirements.lock, with the project installed in place. Runs on a bare Python 3.11, standard library only.
 
 Another folder than .venv can be named, for an environment of another Python: `python3.12 scripts/setup.py .venvs/3.12`.
+With `--peers` it makes .venv-bench from requirements-bench.lock: what the benchmarks measure us against.
 
 Every package is checked against the hash in the lock. Which index the packages come from is the machine's own setting
 (pip's or uv's configuration); no index is named here. Nothing is done when lock and pyproject are those of the last time.
@@ -18,7 +19,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / (sys.argv[1] if len(sys.argv) > 1 else ".venv")
+FOR_PEERS = sys.argv[1:] == ["--peers"]
+VENV = ROOT / (sys.argv[1] if len(sys.argv) > 1 and not FOR_PEERS else ".venv")
 LOCK = ROOT / "requirements.lock"
 PEERS = ROOT / ".venv-bench"
 PEERS_LOCK = ROOT / "requirements-bench.lock"
@@ -28,8 +30,8 @@ UV = VENV / "bin" / "uv"
 
 
 def main() -> int:
-    """Brings .venv up to date, or returns at once when it is; `setup.py bench` does so for the peers' environment."""
-    return make_peers() if sys.argv[1:] == ["bench"] else make_ours()
+    """Brings an environment up to date, or returns at once when it is."""
+    return make_peers() if FOR_PEERS else make_ours()
 
 
 def make_peers() -> int:
