@@ -117,4 +117,16 @@ CASES = (
         scale=10,
         note="Ours is the reconciliation's own `match`: states, typed breaks, a place for every booked row, sums by file.",
     ),
+    Case(
+        "upload",
+        "Sending a file over SFTP to OpenSSH on this machine",
+        "statement entries in it",
+        (
+            Contender(OURS, "salur: asyncssh, read back and renamed"),
+            Contender("asyncssh", "asyncssh, one put", "asyncssh"),
+            Contender("paramiko", "paramiko, one put", "paramiko"),
+        ),
+        (),
+        note="No claim: a look at the two libraries, and at what reading back costs.",
+    ),
 )

@@ -4,6 +4,7 @@ Everything follows from the row number, so that each contender's answer can be c
 library only: the peers' environment has nothing of ours.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -49,6 +50,32 @@ class Booking(NamedTuple):
     is_reversal: bool
     return_code: str | None
     bank_reference: str
+
+
+class Server(NamedTuple):
+    """An OpenSSH server on this machine that takes files: how to reach it, and the folder that they come to lie in."""
+
+    host: str
+    port: int
+    user: str
+    private_key: str
+    host_key: str
+    root: str
+
+    @classmethod
+    def read(cls, folder: Path) -> "Server":
+        """The server that is up for the benchmark."""
+        return cls(**json.loads((folder / "server.json").read_text()))
+
+    def write(self, folder: Path) -> None:
+        """Let contenders know of it."""
+        (folder / "server.json").write_text(json.dumps(self._asdict()))
+
+    def check(self, name: str, data: bytes) -> None:
+        """The file has come as it was sent; it goes, so that the disk does not fill."""
+        sent = Path(self.root, name)
+        assert sent.read_bytes() == data, "what lies there is not what was sent"
+        sent.unlink()
 
 
 def end_to_end_id(number: int) -> str:

@@ -1,5 +1,6 @@
 """Our side of each comparison, as an operator's step uses it: tables in, bytes out, and the other way round."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.acero as _groups  # noqa: F401
 import pyarrow.compute as pc
 
+from banks import exchange
 from banks.formats import Agent, camt053, pain001, pain002
 from banks.schema_check import validate
 from benchmarks import inputs, pairs
@@ -145,6 +147,17 @@ def match_payments(size: int, folder: Path) -> Job:
     return Job(run, check)
 
 
+def upload(_size: int, folder: Path) -> Job:
+    """A file to a bank as `salur submit` sends it: under a temporary name, read back, then renamed."""
+    data, server = (folder / inputs.STATEMENT).read_bytes(), inputs.Server.read(folder)
+    line = exchange.BankConnection(
+        code="bni", host=server.host, port=server.port, user=server.user, private_key=Path(server.private_key),
+        host_key=server.host_key, inbox=".", outbox=".", temporary_suffix=".part",
+    )  # fmt: skip
+    name = f"salur-{os.getpid()}.xml"
+    return Job(lambda: exchange.upload(line, name, data), lambda _: server.check(name, data))
+
+
 CONTENDERS: dict[tuple[str, str], Callable[[int, Path], Job]] = {
     ("write", "salur"): write,
     ("write_checked", "salur"): write_checked,
@@ -152,4 +165,5 @@ CONTENDERS: dict[tuple[str, str], Callable[[int, Path], Job]] = {
     ("read_status_blocks", "salur"): read_status_blocks,
     ("read_statement", "salur"): read_statement,
     ("match", "salur"): match_payments,
+    ("upload", "salur"): upload,
 }

