@@ -76,6 +76,8 @@ def test_a_folder_may_be_named_from_where_the_session_begins(salur: Salur, sftp_
     url = f"sftp://{sftp_server.user}@{sftp_server.host}:{sftp_server.port}/~/drop"
     over_sftp(salur, sftp_server, url=url)
     assert salur.ask("intake", "--source", "contoh")["taken"] == 7
+    looked = {row["what"]: row["found"] for row in salur.ask("doctor")["checks"]}
+    assert looked["source contoh"] == "holds 4 files of a drop"
 
 
 @pytest.mark.needs("openssh")

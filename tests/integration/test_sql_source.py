@@ -56,6 +56,7 @@ def reasons(dsn: str) -> tuple[int, list[str]]:
 
 def test_a_database_gives_the_same_record_as_its_files(salur: Salur, empty_dsn: str, tmp_path: Path) -> None:
     make_tables(empty_dsn, people(12))
+    assert sql.reach(origin_of(empty_dsn)) == "offers participants, accounts, trainings, completions"
     result = salur.ask("intake", "--source", empty_dsn)
     assert (result["taken"], result["quarantined"]) == (12 * 3 + 1, 0)
     by_files = new_home(tmp_path / "other")
