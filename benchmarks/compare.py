@@ -114,14 +114,15 @@ def compare_all(cases: list[Case], size: int, folder: Path, say: Callable[[str],
         if case.key == "upload" and not sshd_path():
             say("not measured: there is no OpenSSH server here (package openssh-server)")
             continue
-        with _server(folder) if case.key == "upload" else nullcontext():
+        with server(folder) if case.key == "upload" else nullcontext():
             result = compare(case, size, folder, say)
         found.append(result | {"claims": list(verdicts(case, result))})
     return found
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[None]:
+def server(folder: Path) -> Iterator[None]:
+    """An OpenSSH server that is up inside the `with`, and that contenders find in the folder."""
     with ssh_server(folder / "sshd") as up:
         inputs.Server(up.host, up.port, up.user, str(up.client_key), up.host_key, str(up.root)).write(folder)
         yield

@@ -39,6 +39,8 @@ def parse_idr(text: str) -> int | None:
 def parse_idr_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """`parse_idr` over a string column: int64, null where the text is null or no whole amount."""
     column = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.int64())
     trimmed = pc.utf8_trim_whitespace(column)
     plain = pc.match_substring_regex(trimmed, r"^-?[0-9]{1,18}([.]0*)?$")
     # No text without a point ends in a nought too many. (An expression would say this in one line, and cost ten times more.)

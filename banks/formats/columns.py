@@ -40,7 +40,9 @@ class Findings:
 
 def array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """The column as one array."""
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which would copy the one chunk
 
 
 def letters(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -100,6 +102,8 @@ def moment(texts: pa.Array, findings: Findings, what: str) -> datetime | None:
 
 def whole(texts: pa.Array, findings: Findings, what: str) -> pa.Array:
     """Counts and sequence numbers: up to 18 digits, else null."""
+    if texts.null_count == len(texts):
+        return pa.nulls(len(texts), pa.int64())
     digits = pc.fill_null(pc.match_substring_regex(texts, "^[0-9]{1,18}$"), False)
     numbers = pc.cast(pc.if_else(digits, texts, pa.scalar(None, pa.string())), pa.int64())
     return findings.compare(texts, numbers, f"{what} is no whole number")

@@ -46,7 +46,7 @@ def read(data: bytes) -> StatusReport:
     parts = [file_row]
     if batches.num_rows:
         parts += [_batch_rows(message, batches, findings), _transaction_rows(message, batches, transfers, findings)]
-    rows = _in_order(pa.concat_tables(parts, promote_options="default").combine_chunks())
+    rows = _in_order(pa.concat_tables(parts, promote_options="default"))
     rows = rows.drop_columns(["part", "row", "message_id"]).append_column(
         "message_id", pa.repeat(message_id, rows.num_rows)
     )
@@ -57,7 +57,7 @@ def read(data: bytes) -> StatusReport:
 def _in_order(rows: pa.Table) -> pa.Table:
     """The rows as they stand in the document: a block before its transfers. Under one block they already do."""
     place = place_of(rows, "part", "row")
-    return rows if np.all(np.diff(place) > 0) else rows.take(pa.array(np.argsort(place)))
+    return rows if np.all(np.diff(place) > 0) else rows.combine_chunks().take(pa.array(np.argsort(place)))
 
 
 def _file_row(message: Message, findings: Findings) -> pa.Table:

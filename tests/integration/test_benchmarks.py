@@ -30,10 +30,17 @@ def size_of(case: str) -> int:
     return PAYMENTS if case == "match" else ROWS
 
 
-@pytest.mark.parametrize(("case", "name"), sorted(ours.CONTENDERS))
+@pytest.mark.parametrize(("case", "name"), sorted(key for key in ours.CONTENDERS if key[0] != "upload"))
 def test_our_contender_answers_rightly(case: str, name: str, folder: Path) -> None:
     job = ours.CONTENDERS[case, name](size_of(case), folder)
     job.check(job.run())
+
+
+@pytest.mark.needs("openssh")
+def test_our_file_arrives_as_it_was_sent(folder: Path) -> None:
+    with compare.server(folder):
+        job = ours.CONTENDERS["upload", OURS](ROWS, folder)
+        job.check(job.run())
 
 
 @pytest.mark.parametrize(
