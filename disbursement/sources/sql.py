@@ -1,16 +1,17 @@
 """The source drop from a database: the tables under their names in one schema, read in one snapshot, never written.
 
-Contract, section 1: the same tables, the same columns. Each table is one query, streamed in the order of its key, so that
-memory is bounded and the same rows have the same name. Native values become what files hold: an instant with its offset, a
+Contract, section 1: the same tables, the same columns. Each table is read a page at a time in the order of its key, so that
+memory is bounded with any driver, no query takes as long as a table, and the same rows have the same name. Native values become what files hold: an instant with its offset, a
 date, a whole number (a decimal or a float only if it is one), a text. Whatever else stands there goes on as it is, and the
 one reading of JSON Lines sets it aside with the reason that a file would get.
 """
 
 import json
 import math
+import operator
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -31,6 +32,7 @@ SCHEMA = "salur_schema"
 OPTIONAL = frozenset({"recorded_at", "delisted_on"})
 """Columns that a table may lack; every other must be there, or it may be one that was misnamed."""
 _BATCH_ROWS = 10_000
+"""How many rows a page has, unless the source's `page_rows` says otherwise."""
 _SAY_ROWS = 100_000
 _CONNECT_SECONDS = 30
 _WHOLE_MAX = 2**53
@@ -45,6 +47,7 @@ def open_drop(origin: Origin, since: Mapping[str, datetime], say: Callable[[str]
     Raises `TryLater` when the database is out of reach, `InputRejected` when a table lacks a column or none is there.
     """
     partial = set()
+    page_rows = int(origin.settings.get("page_rows", _BATCH_ROWS))
     with spooled() as spools:
         with _snapshot(origin) as connection:
             for table, columns in _tables(connection, origin):
@@ -53,7 +56,7 @@ def open_drop(origin: Origin, since: Mapping[str, datetime], say: Callable[[str]
                 partial |= {name} if after else set()
                 spool = spools.add(table)
                 with _told(origin):
-                    _read(connection, spool, _query(table, list(columns), _schema(origin), after), say)
+                    _read(connection, spool, _query(table, list(columns), _schema(origin), after), page_rows, say)
         yield spools.drop(origin.called, watched=identity(origin), partial=frozenset(partial))
 
 
@@ -230,16 +233,75 @@ def _query(table: Table, columns: list[str], schema: str | None, after: datetime
     return query.order_by(*order)
 
 
-def _read(connection: sa.Connection, spool: Spool, query: sa.Select[Any], say: Callable[[str], None]) -> None:
-    """Put down the rows of a query, some thousands at a time."""
+def _read(
+    connection: sa.Connection, spool: Spool, query: sa.Select[Any], page_rows: int, say: Callable[[str], None]
+) -> None:
+    """Put down the rows of a query, `page_rows` at a time."""
     names = list(query.selected_columns.keys())
     told = 0
-    with connection.execution_options(yield_per=_BATCH_ROWS).execute(query) as result:
-        for rows in result.partitions():
-            spool.write_rows(_lines(names, rows))
-            if spool.row_count - told >= _SAY_ROWS:
-                told = spool.row_count
-                say(f"{spool.table.short_name}: {told:,} rows read")
+    for page in _pages(connection, spool.table, query, page_rows):
+        # A page may be large all the same: rows that share a key are one, and the last may be whatever is left.
+        with connection.execute(page, execution_options={"yield_per": page_rows}) as result:
+            for rows in result.partitions():
+                spool.write_rows(_lines(names, rows))
+                if spool.row_count - told >= _SAY_ROWS:
+                    told = spool.row_count
+                    say(f"{spool.table.short_name}: {told:,} rows read")
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+_GIVEN_BACK = (str, int, Decimal, UUID)
+"""Kinds of which a driver takes back exactly what it gave. A float is not: one of single precision differs from itself."""
+
+
+def _pages(connection: sa.Connection, table: Table, query: sa.Select[Any], page_rows: int) -> Iterator[sa.Select[Any]]:
+    """Queries that together give each row of `query` once, in its order; rows that lack a part of their key come last.
+
+    A page ends with a key and not with a row, so that rows whose keys the database holds to be equal stay together.
+    """
+    keys: list[sa.ColumnClause[Any]] = [sa.column(name) for name in table.key]
+    query_keyed = query.where(*(key.is_not(None) for key in keys))
+    rest = query_keyed
+    while (boundary := _boundary(connection, rest, keys, page_rows)) is not None:
+        yield rest.where(_compared(keys, boundary, operator.lt, operator.le, operator.le))
+        rest = query_keyed.where(_compared(keys, boundary, operator.gt, operator.ge, operator.gt))
+    yield rest
+    yield query.where(sa.or_(*(key.is_(None) for key in keys)))
+
+
+def _boundary(
+    connection: sa.Connection, rest: sa.Select[Any], keys: list[sa.ColumnClause[Any]], page_rows: int
+) -> Sequence[Any] | None:
+    """The key with which the next page ends; none when what is left is to be read as one."""
+    only_keys = rest.with_only_columns(*keys).order_by(None).order_by(*keys)
+    found = connection.execute(only_keys.limit(1).offset(page_rows - 1)).first()
+    # What cannot be given back to the driver as it came, such as SQLite's text that is no UTF-8, cannot be compared with.
+    # Another boundary might do, but from a wrong one rows would be lost: what is left is streamed in one query.
+    return found if found is not None and all(_is_given_back(value) for value in found) else None
+
+
+def _is_given_back(value: Any) -> bool:
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, _GIVEN_BACK)
+
+
+_Operator = Callable[[Any, Any], sa.ColumnElement[bool]]
+
+
+def _compared(
+    keys: list[sa.ColumnClause[Any]], values: Sequence[Any], strict: _Operator, loose: _Operator, last: _Operator
+) -> sa.ColumnElement[bool]:
+    """Whether a key stands on one side of another, spelt out by column: not every database compares rows of values.
+
+    The loose condition follows from the others; it is there because an index is searched by it. Values have no type of
+    ours, so that each is taken to be of its column's.
+    """
+    key, value = keys[0], sa.literal(values[0], sa.types.NullType())
+    if len(keys) == 1:
+        return last(key, value)
+    return sa.and_(loose(key, value), sa.or_(strict(key, value), _compared(keys[1:], values[1:], strict, loose, last)))
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from disbursement.sources import sql
 from disbursement.sources.drop import read_part
 from disbursement.sources.origin import origin_of
+from schemas.tables import SOURCES
 from tests.lib.commands import Salur, new_home
 from tests.lib.records import decided, taken
 from tests.lib.small_drop import Row, people, write_drop
@@ -78,6 +80,50 @@ def test_rows_of_one_key_and_rows_without_one_are_all_read(empty_dsn: str) -> No
     later = first | {"rating": 4, "recorded_at": datetime(2020, 6, 4, tzinfo=UTC)}
     make_tables(empty_dsn, {"completions": [later, first, first | {"completion_id": None}]})
     assert reasons(empty_dsn) == (2, ["missing_key"])
+
+
+def test_no_query_gives_more_than_a_page_unless_keys_are_shared_or_cannot_be_compared_with(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/source.db"
+    training = people(1)["trainings"][0]
+    names = ["1", "2", "3", "3", "3", "4", None, None, "5", "6", "7", b"\xff", b"\xff\xff", b"\xff\xff\xff"]
+    make_tables(dsn, {"trainings": [training | {"training_id": name} for name in names]})
+    with closing(sqlite3.connect(tmp_path / "source.db")) as connection:
+        connection.execute("UPDATE trainings SET training_id = CAST(training_id AS TEXT)")
+        connection.commit()
+    table = SOURCES["trainings.v1"]
+    with sql._snapshot(origin_of(dsn)) as connection:
+        pages = sql._pages(connection, table, sql._query(table, list(table.columns), None, None), 2)
+        counts = [len(connection.execute(page).all()) for page in pages]
+    assert counts == [2, 3, 2, 2, 3, 2]
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("char(4)", ["a", "a ", "b", "B"]),
+        ("uuid", [UUID(int=n) for n in range(4)]),
+        ("numeric", [Decimal("0.1"), Decimal(10) ** 30, Decimal("NaN"), 1]),
+        ("real", [0.1, 0.2, 0.3, 0.4]),
+        ("bytea", [b"", b"\0", b"a", b"\xff"]),
+        ("boolean", [False, True, True, None]),
+        ("date", ["-infinity", "2020-06-01", "2020-06-01", "infinity"]),
+        ("timestamptz", ["0044-03-15 00:00+00 BC", "2020-06-01 02:00+07", "2020-06-01 02:00+00", "infinity"]),
+        ("text[]", [[], ["a"], ["a", "b"], None]),
+    ],
+)
+def test_a_key_of_any_type_is_read_in_pages_without_loss(postgresql: Any, kind: str, values: list[Any]) -> None:
+    dsn = postgresql.dsn(made=False)
+    training = people(1)["trainings"][0]
+    make_tables(dsn, {"trainings": []})
+    engine = sa.create_engine(dsn)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE trainings ALTER training_id TYPE {kind} USING NULL"))
+    engine.dispose()
+    for number, value in enumerate(values):
+        add_rows(dsn, "trainings", [training | {"training_id": value, "title": str(number)}])
+    with sql.open_drop(origin_of(dsn, page_rows=1), {}, print) as drop, drop.open(drop.parts[0]) as stream:
+        assert sorted(json.loads(line)["title"] for line in stream) == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize(
