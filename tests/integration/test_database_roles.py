@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,11 @@ ROLES = ("pipeline", "desk", "auditor")
 SQL = Path(ledger.__file__).with_name("roles.sql").read_text()
 
 
+def _user(role: str) -> str:
+    """Who logs in as a role here: users belong to the server, which other processes of the session use too."""
+    return f"a_{role}_{os.getpid()}"
+
+
 @pytest.fixture(scope="module")
 def dsn(postgresql: Server) -> Iterator[str]:
     """A ledger whose owner has given out the roles, twice, with a user of each."""
@@ -37,7 +43,7 @@ def dsn(postgresql: Server) -> Iterator[str]:
     database = str(parse_dsn(made).database)
     postgresql.execute(SQL, SQL, database=database)
     for role in ROLES:
-        postgresql.execute(f"DROP ROLE IF EXISTS a_{role}", f"CREATE ROLE a_{role} LOGIN IN ROLE salur_{role}")
+        postgresql.execute(f"CREATE ROLE {_user(role)} LOGIN IN ROLE salur_{role}")
     yield made
     postgresql.drop(made)
 
@@ -55,7 +61,7 @@ def acting(dsn: str, postgresql: Server, root: Path) -> Acting:
 
     def by(role: str) -> House:
         database = str(parse_dsn(dsn).database)
-        return replace(house, store=Store(local_postgres.dsn(postgresql.folder, database, f"a_{role}")), actor=role)
+        return replace(house, store=Store(local_postgres.dsn(postgresql.folder, database, _user(role))), actor=role)
 
     return by
 
