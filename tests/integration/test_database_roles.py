@@ -138,7 +138,7 @@ def test_nobody_but_the_owner_changes_a_row_or_a_table(dsn: str, postgresql: Ser
     url = parse_dsn(dsn)
     where = {"host": str(postgresql.folder), "port": local_postgres.port(postgresql.folder)}
     with (
-        psycopg.connect(dbname=url.database, user=f"a_{role}", **where) as connection,
+        psycopg.connect(dbname=url.database, user=_user(role), **where) as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement.encode())
