@@ -29,8 +29,9 @@ class Receipt:
     def settled(self, today: date, corrected: Mapping[str, Any] | None) -> "Receipt":
         """The receipt with nothing left unsaid: issued today, for the budget year of the one it corrects, else of its date."""
         issued_on = self.issued_on or today
-        year = self.fiscal_year or (corrected and corrected["fiscal_year"]) or issued_on.year
-        return Receipt(self.reference, self.amount_idr, issued_on, int(year), self.corrects)
+        # A receipt of an earlier version of the ledger has no year; its correction in a year of its own would stand there alone.
+        year = corrected["fiscal_year"] if corrected else self.fiscal_year or issued_on.year
+        return Receipt(self.reference, self.amount_idr, issued_on, year, self.corrects)
 
     def is_repeated_by(self, known: Mapping[str, Any]) -> bool:
         """Whether a recorded receipt says all that this one tells."""
@@ -99,7 +100,7 @@ def check_sums(receipt: Receipt, known: Mapping[str, Mapping[str, Any]], committ
         )
     if receipt.fiscal_year is not None and receipt.fiscal_year != corrected["fiscal_year"]:
         raise InputRejected(
-            f"{receipt.corrects} is of budget year {corrected['fiscal_year']}.",
+            f"{receipt.corrects} is of {_year(corrected['fiscal_year'])}.",
             "A correction is of the year that it corrects.",
             "Leave --budget-year out.",
         )
@@ -118,6 +119,10 @@ def check_sums(receipt: Receipt, known: Mapping[str, Mapping[str, Any]], committ
             f"{format_idr(committed_idr)} are committed, {format_idr(funded_idr)} would remain.",
             "Withdraw batches first: salur reject BATCH. What was sent or paid must stay funded.",
         )
+
+
+def _year(fiscal_year: int | None) -> str:
+    return "no known budget year" if fiscal_year is None else f"budget year {fiscal_year}"
 
 
 def check_covered(funded_idr: int | None, committed_idr: int, new_idr: int) -> None:

@@ -28,7 +28,7 @@ from ledger.instants import from_micros, jakarta_date, to_micros
 from ledger.keyring import sha256_hex
 from ledger.parquet import get_table, put_table
 from ledger.store import Connection
-from schemas.errors import EXIT_BUG, PersonNeeded, SalurError
+from schemas.errors import EXIT_BUG, EvidenceDamaged, PersonNeeded, SalurError
 from schemas.identifiers import normalise_accounts, normalise_phones
 from schemas.tables import conform, empty
 
@@ -62,6 +62,12 @@ def make(
     house: House, connection: Connection, period: str, maker: str, execution_date: date | None, gate: Gate
 ) -> Made:
     """Draft, batch, write, check and archive for the due decisions in force. Nothing is recorded yet, nothing is sent."""
+    if freed := queries.freed_though_kept(connection):
+        raise EvidenceDamaged(
+            f"{freed} payments are recorded as withdrawn, and their files are not.",
+            "Who made the record so would have them paid twice. Nothing was instructed.",
+            "See: salur export events; restore the ledger from a copy and compare.",
+        )
     run = queries.last_entitlement_run(connection, period)
     if run is None:
         raise PersonNeeded(f"Nothing is decided for {period}.", "", f"Run: salur entitle --period {period}")

@@ -17,6 +17,8 @@ from schemas.fields import TEXT, WHOLE
 BENEFITS = {"training_aid": "training_aid_idr", "incentive": "incentive_idr", "survey": "survey_idr"}
 """The benefits that a line splits its allocation into, each with its column."""
 
+_LONG_AGO = -(2**62)
+"""Before every instant: where a row states none, any that states one is later."""
 _KEY = ("sk_number", "participant_id")
 _VALUES = ("sk_line", *BENEFITS.values())
 _COUNTED = sa.Table(
@@ -161,11 +163,21 @@ def by_decision(connection: sa.Connection, until_us: int) -> pa.Table:
 def fiscal_years(connection: sa.Connection, until_us: int) -> dict[str, int]:
     """The year in which everybody was accepted whom a decision names, by its number; a decision of several years is not there."""
     p = store.source_participants.c
-    year = sa.extract("year", p.accepted_on)
-    query = (
-        sa.select(p.sk_number, sa.func.min(year), sa.func.max(year))
+    # Of a participant's rows the latest counts, as the rules have it; where several are the latest, each does.
+    order = [sa.func.coalesce(column, _LONG_AGO).desc() for column in (p.recorded_at, p.status_at)]
+    rows = (
+        sa.select(
+            p.sk_number,
+            sa.extract("year", p.accepted_on).label("year"),
+            sa.func.rank().over(partition_by=p.participant_id, order_by=order).label("place"),
+        )
         .where(p.sk_number.is_not(None), p.accepted_on.is_not(None), p.drop_id.in_(known_drops(until_us)))
-        .group_by(p.sk_number)
+        .subquery()
+    )
+    query = (
+        sa.select(rows.c.sk_number, sa.func.min(rows.c.year), sa.func.max(rows.c.year))
+        .where(rows.c.place == 1)
+        .group_by(rows.c.sk_number)
     )
     return {str(number): int(first) for number, first, last in connection.execute(query) if first == last}
 

@@ -180,6 +180,22 @@ def attempts(connection: sa.Connection) -> pa.Table:
     return store.read(connection, query)
 
 
+def freed_though_kept(connection: sa.Connection) -> int:
+    """Attempts that ended as withdrawn although their file or they themselves stand otherwise; by the keys they could be paid again."""
+    source, i, e = _with_ends()
+    own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
+    stands = (
+        sa.select(sa.func.count())
+        .select_from(
+            source.outerjoin(own.seq.table, i.end_to_end_id == own.end_to_end_id).outerjoin(
+                filed.seq.table, i.file_name == filed.file_name
+            )
+        )
+        .where(e.end == "withdrawn", sa.func.coalesce(own.state, filed.state, "drafted") != "withdrawn")
+    )
+    return int(connection.scalar(stands) or 0)
+
+
 def attempt_counts(connection: sa.Connection) -> tuple[int, int]:
     """How many instructions there are and how many of them ended: as both only grow, equal counts are the same attempts."""
     made, ended = (

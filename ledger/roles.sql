@@ -2,7 +2,7 @@
 --
 --   salur_pipeline  the steps: adds rows to every table but those in which people act
 --   salur_desk      people: consent, rejection, holds, stops and cases
---   salur_auditor   reads, and reads only
+--   salur_auditor   reads, and reads only (but for what the end of this file says)
 --
 -- None of them changes or removes a row, or makes or alters a table: that is the owner's, who makes and upgrades the ledger
 -- (salur init, salur upgrade) and runs this file, as often as wished, and again after every upgrade:
@@ -41,3 +41,22 @@ REVOKE INSERT ON consents, holds, brakes, schema_versions FROM salur_pipeline;
 -- release, reject: consents, events, file_states, attempt_ends. hold, stop: holds, brakes. Cases: exception_acts, and the
 -- consent of two that is given and spent at once.
 GRANT INSERT ON consents, consent_uses, holds, brakes, exception_acts, events, file_states, attempt_ends TO salur_desk;
+
+-- What every user of a PostgreSQL may do besides, and nobody needs here: hold the locks that writers wait for, and keep large
+-- objects. These functions are the server's: where the file is run by another than a superuser, each of these lines is a
+-- warning and changes nothing, and whoever can log in can keep writers waiting (never change or read more than above).
+DO $$
+DECLARE
+    lock text;
+BEGIN
+    FOR lock IN
+        SELECT oid::regprocedure::text FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace
+        AND proname ~ '^(pg_(try_)?advisory_(xact_)?lock(_shared)?|lo_creat|lo_create|lo_from_bytea|lo_import)$'
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', lock);
+        IF lock ~ 'advisory' AND lock !~ 'shared' THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO CURRENT_USER, salur_pipeline, salur_desk', lock);
+        END IF;
+    END LOOP;
+END $$;

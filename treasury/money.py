@@ -35,11 +35,12 @@ def fund(
 
     house = terminal.open_house(person)
     result = steps.fund(house, amount, reference, parse_date(on), budget_year, corrects)
+    year = "no known budget year" if result["fiscal_year"] is None else f"budget year {result['fiscal_year']}"
     answer(
         result,
         json,
         [
-            f"{reference}: {rupiah(result['amount_idr'])} of {result['issued_on']}, budget year {result['fiscal_year']}.",
+            f"{reference}: {rupiah(result['amount_idr'])} of {result['issued_on']}, {year}.",
             f"Funded so far: {rupiah(result['funded_idr'])}.",
         ],
     )
@@ -53,7 +54,9 @@ def money(
     period: Annotated[
         str | None, typer.Option("--period", help="As it was known at this month's end.", metavar="YYYY-MM")
     ] = None,
-    fiscal_year: Annotated[int | None, typer.Option("--fiscal-year", help="Of one budget year alone.")] = None,
+    fiscal_year: Annotated[
+        int | None, typer.Option("--fiscal-year", help="Of one budget year alone.", min=1900, max=2999)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Allocated, funded, instructed, credited, held and left over, side by side, as it was known at a date. Example: salur money --at-date 2020-12-31"""

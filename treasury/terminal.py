@@ -53,8 +53,8 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_period(text: str) -> str:
-    """A month as YYYY-MM, from the year 1900 on."""
-    if not re.fullmatch(r"(19|[2-9][0-9])[0-9]{2}-(0[1-9]|1[0-2])", text, re.ASCII):
+    """A month as YYYY-MM, of the years 1900 to 2999."""
+    if not re.fullmatch(r"(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])", text, re.ASCII):
         raise WrongUsage(f"{text!r} is no period.", "A period is a month.", "Write it as 2020-07.")
     return text
 
@@ -65,9 +65,9 @@ def maybe_period(text: str | None) -> str | None:
 
 
 def parse_date(text: str | None) -> date | None:
-    """A date as YYYY-MM-DD."""
+    """A date as YYYY-MM-DD, of the years 1900 to 2999."""
     try:
-        if text is None or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
+        if text is None or re.fullmatch(r"(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
             return None if text is None else date.fromisoformat(text)
     except ValueError:
         pass
@@ -146,6 +146,7 @@ def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
     """Carry out one command line: its exit code is the contract's, its errors are words, never a traceback with data."""
     as_json = "--json" in arguments
     try:
+        _check_text(arguments)
         code = app(args=list(arguments), prog_name="salur", standalone_mode=False)
         return code if isinstance(code, int) else EXIT_DONE
     except _USAGE as error:
@@ -168,6 +169,14 @@ def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
         # The message of an error of ours may quote data; where it happened is enough to find it.
         print("".join(traceback.format_tb(error.__traceback__)), file=sys.stderr)
         return _report(SalurError(f"{type(error).__name__}: a bug of ours.", "Nothing was half-written.", ""), as_json)
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no UTF-8: no record could keep them. They are not quoted, for no terminal could show them."""
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError:
+        raise WrongUsage("A word of the command is no text.", "It is not UTF-8.", "Write it anew.") from None
 
 
 def _report(error: SalurError, as_json: bool) -> int:

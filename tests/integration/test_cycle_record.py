@@ -10,11 +10,13 @@ import pytest
 from lxml import etree
 
 from disbursement import steps as paying
+from ledger import queries, store
 from reconciliation import evidence
 from reconciliation import steps as proving
 from reconciliation.inbox import take
+from schemas.errors import EvidenceDamaged
 from tests.lib.databases import Database
-from tests.lib.joined import BANK, COUNT, PERIOD, batch_of, instructed, opened, sent_to, unproved, without
+from tests.lib.joined import BANK, COUNT, PERIOD, batch_of, instructed, opened, release, sent_to, unproved, without
 from tests.lib.small_drop import people, write_drop
 from tests.lib.small_home import instruction_states
 
@@ -120,3 +122,16 @@ def written(home: Path, statement: bytes) -> Path:
     path = home.parent / "statement.xml"
     path.write_bytes(statement)
     return path
+
+
+def test_nobody_is_instructed_while_a_payment_is_recorded_as_withdrawn_that_a_bank_may_have(home: Path) -> None:
+    house = opened(home)
+    release(house)
+    paying.submit(house, None, home.parent / "out")
+    with house.store.transaction() as connection:
+        payment = queries.instruction_rows(connection).to_pylist()[0]
+        key = {name: payment[name] for name in ("participant_id", "benefit", "sequence", "attempt")}
+        freed = {**key, "end": "withdrawn", "code_list": None, "reason_code": None, "evidence": "0" * 64, "at": 0}
+        store.insert(connection, store.attempt_ends, [freed])
+    with pytest.raises(EvidenceDamaged, match="1 payments are recorded as withdrawn"):
+        paying.instruct(house, PERIOD, "siti")

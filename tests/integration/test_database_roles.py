@@ -93,7 +93,7 @@ def drafted(acting: Acting, root: Path) -> Acting:
 def test_nobody_does_anothers_part(drafted: Acting, role: str, act: Callable[[House], object]) -> None:
     house = drafted(role)
     before = dump(house)
-    with pytest.raises(InputRejected, match="permission denied for table"):
+    with pytest.raises(InputRejected, match=r"permission denied for (table|function)"):
         act(house)
     assert dump(house) == before
 
@@ -139,6 +139,25 @@ def test_nobody_but_the_owner_changes_a_row_or_a_table(dsn: str, postgresql: Ser
     where = {"host": str(postgresql.folder), "port": local_postgres.port(postgresql.folder)}
     with (
         psycopg.connect(dbname=url.database, user=_user(role), **where) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT pg_advisory_lock(1, 0)", "SELECT pg_advisory_xact_lock_shared(1)", "SELECT lo_create(0)"],
+)
+def test_an_auditor_neither_keeps_writers_waiting_nor_fills_the_disk(
+    dsn: str, postgresql: Server, statement: str
+) -> None:
+    with (
+        psycopg.connect(
+            dbname=parse_dsn(dsn).database,
+            user=_user("auditor"),
+            host=str(postgresql.folder),
+            port=local_postgres.port(postgresql.folder),
+        ) as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement.encode())

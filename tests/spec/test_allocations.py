@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ledger import allocations, store
 from ledger.house import House
 from ledger.instants import to_micros
 from schemas.errors import InputRejected
-from tests.lib.small_drop import Row, write_drop
+from tests.lib.small_drop import Row, people, write_drop
 from tests.lib.small_home import AT, at, small_home
 
 SK = "SK-1/2020"
@@ -155,3 +155,18 @@ def test_what_was_known_at_an_instant_is_not_changed_by_what_comes_later(house: 
     assert totals(house) == before
     later = totals(house, AT + timedelta(days=2))
     assert (later["stated_count"], later["stated_idr"], later["incentive_idr"]) == (3, 9_999, 1 + EACH["incentive_idr"])
+
+
+def test_the_year_of_a_decision_is_that_of_the_acceptances_that_stand(house: House, tmp_path: Path) -> None:
+    tables = people(2)
+    first, second = tables["participants"]
+    first["accepted_on"] = date(2021, 5, 4)
+    steps.intake(house, str(write_drop(tmp_path / "mistyped", tables)))
+    with house.store.reading() as connection:
+        assert allocations.fiscal_years(connection, to_micros(AT)) == {}
+    later = at(house, AT + timedelta(days=2))
+    first |= {"accepted_on": second["accepted_on"], "status_at": first["status_at"] + timedelta(hours=1)}
+    steps.intake(later, str(write_drop(tmp_path / "corrected", tables)))
+    with house.store.reading() as connection:
+        assert allocations.fiscal_years(connection, to_micros(AT)) == {}
+        assert allocations.fiscal_years(connection, to_micros(later.at)) == {"SK-CONTOH/2020": 2020}

@@ -23,6 +23,7 @@ YESTERDAY = date(2020, 11, 30)
 KNOWN: dict[str, dict[str, Any]] = {
     "SP2D-1": {"amount_idr": 100, "issued_on": YESTERDAY, "fiscal_year": 2019, "corrects": None},
     "SP2D-2": {"amount_idr": 20, "issued_on": TODAY, "fiscal_year": 2020, "corrects": None},
+    "SP2D-0": {"amount_idr": 7, "issued_on": None, "fiscal_year": None, "corrects": None},
     "SP2D-1K": {"amount_idr": -10, "issued_on": TODAY, "fiscal_year": 2019, "corrects": "SP2D-1"},
 }
 
@@ -59,10 +60,11 @@ def test_what_cannot_be_a_receipt_is_refused_in_words(receipt: Receipt, says: st
         (Receipt("R", 5, date(2019, 12, 31)), (date(2019, 12, 31), 2019)),
         (Receipt("R", 5, fiscal_year=2021), (TODAY, 2021)),
         (Receipt("R", 5, corrects="SP2D-1"), (TODAY, 2019)),
+        (Receipt("R", -5, corrects="SP2D-0"), (TODAY, None)),
     ],
 )
 def test_what_is_not_told_is_the_day_and_its_year_or_that_of_the_receipt_corrected(
-    receipt: Receipt, recorded: tuple[date, int]
+    receipt: Receipt, recorded: tuple[date, int | None]
 ) -> None:
     check_words(receipt, TODAY)
     settled = receipt.settled(TODAY, KNOWN.get(receipt.corrects or ""))
@@ -91,8 +93,9 @@ SUMS: list[tuple[Receipt, int, str]] = [
     (Receipt("R", -1, corrects="SP2D-9"), 0, "no receipt SP2D-9 to correct"),
     (Receipt("R", 1, corrects="SP2D-1K"), 0, "no receipt SP2D-1K to correct"),
     (Receipt("R", -1, fiscal_year=2020, corrects="SP2D-1"), 0, "of budget year 2019"),
+    (Receipt("R", -1, fiscal_year=2020, corrects="SP2D-0"), 0, "of no known budget year"),
     (Receipt("R", -91, corrects="SP2D-1"), 0, "Rp1 more than SP2D-1 brought"),
-    (Receipt("R", -90, corrects="SP2D-1"), 23, "Rp3 of what would remain is asked for"),
+    (Receipt("R", -90, corrects="SP2D-1"), 30, "Rp3 of what would remain is asked for"),
     (Receipt("R", 2**63 - 1), 0, "more than can be recorded"),
 ]
 

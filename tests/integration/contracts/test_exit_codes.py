@@ -105,8 +105,12 @@ def test_open_breaks_are_no_failure(instructed: Salur, tmp_path: Path) -> None:
         ("collect", "--bank", "nobank"),
         ("receive", "answer.xml", "--bank", "nobank"),
         ("exceptions", "nonsense"),
+        ("money", "--at-date", "9999-12-31"),
+        ("money", "--period", "9999-12"),
+        ("money", "--fiscal-year", "99999999999999999999"),
+        ("stop", "--reason", "x\udcff"),
     ],
-    ids=" ".join,
+    ids=lambda words: " ".join(words).encode(errors="replace").decode(),
 )
 def test_wrong_usage_is_2(empty: Salur, words: tuple[str, ...]) -> None:
     assert empty(*words).code == 2
