@@ -29,7 +29,6 @@ pytestmark = [
     pytest.mark.needs("airflow", "chromium"),
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("airflow"),
 ]
 PEOPLE = 300
 WAIT_SECONDS_MAX = 240

@@ -119,7 +119,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
 
 @pytest.mark.needs("airflow", "postgresql")
 @pytest.mark.slow
-@pytest.mark.xdist_group("init")
 def test_init_can_be_given_again_and_what_pays_then_reads_the_ledger(made: Made) -> None:
     asked = made.enter(sys.executable, DOCKER / "health.py", "ledger")
     assert (asked.returncode, asked.stdout) == (0, "ledger: 0 batches in 1970\n")
@@ -127,7 +126,6 @@ def test_init_can_be_given_again_and_what_pays_then_reads_the_ledger(made: Made)
 
 @pytest.mark.needs("airflow", "postgresql")
 @pytest.mark.slow
-@pytest.mark.xdist_group("init")
 def test_each_database_has_an_owner_of_its_own(made: Made) -> None:
     owners = made.ask("salur", "salur", "select datname, pg_get_userbyid(datdba) from pg_database").stdout
     assert {"airflow|airflow", "salur|salur_owner"} <= set(owners.split())
@@ -135,7 +133,6 @@ def test_each_database_has_an_owner_of_its_own(made: Made) -> None:
 
 @pytest.mark.needs("airflow", "postgresql")
 @pytest.mark.slow
-@pytest.mark.xdist_group("init")
 @pytest.mark.parametrize(
     ("user", "database", "statement", "refusal"),
     [
@@ -153,7 +150,6 @@ def test_what_pays_can_change_nothing_that_was_recorded(
 
 @pytest.mark.needs("airflow", "postgresql")
 @pytest.mark.slow
-@pytest.mark.xdist_group("init")
 def test_the_home_holds_no_password(made: Made) -> None:
     told = "".join(path.read_text() for path in made.home.glob("*.toml"))
     assert told

@@ -13,7 +13,7 @@ from reconciliation.reports.html import render
 from tests.lib.cycle_facts import full_cycle
 from tests.lib.needs import browser_path
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("chromium")]
+pytestmark = pytest.mark.needs("chromium")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from tests.lib.small_home import dump
 from treasury import local_postgres
 from treasury.house import init_house
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.xdist_group("roles")]
+pytestmark = pytest.mark.needs("postgresql")
 Acting = Callable[[str], House]
 ROLES = ("pipeline", "desk", "auditor")
 SQL = Path(ledger.__file__).with_name("roles.sql").read_text()

@@ -18,7 +18,7 @@ from tests.lib.databases import Server
 from tests.lib.paid_home import PERIOD, paid_home
 from treasury import exports
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.xdist_group("both")]
+pytestmark = pytest.mark.needs("postgresql")
 
 
 class Left(NamedTuple):
