@@ -48,9 +48,12 @@ class Server:
                 connection.execute(statement.encode())
 
     def copy(self, dsn: str) -> str:
-        """The DSN of a new database that holds what that of `dsn` holds; nobody may be connected to that one."""
-        name = f"salur_{os.getpid()}_{next(_NUMBERS)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {_database_of(dsn)}")
+        """The DSN of a new database that holds what that of `dsn` holds; connections to that one, which keep it from that, end."""
+        name, source = f"salur_{os.getpid()}_{next(_NUMBERS)}", _database_of(dsn)
+        self.execute(
+            f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{source}'",
+            f"CREATE DATABASE {name} TEMPLATE {source}",
+        )
         return local_postgres.dsn(self.folder, name)
 
     def drop(self, dsn: str) -> None:
