@@ -33,9 +33,11 @@ _BATCH_ORDER = (
 
 def latest(table: sa.Table, key: str, until_us: int | None = None) -> sa.Subquery:
     """The last state row of each subject; of those recorded by an instant, when one is given."""
-    numbers = sa.select(sa.func.max(table.c.seq).label("seq")).group_by(table.c[key])
-    last = (numbers if until_us is None else numbers.where(table.c.at <= until_us)).subquery()
-    return sa.select(table).join(last, table.c.seq == last.c.seq).subquery()
+    numbers = sa.select(sa.func.max(table.c.seq)).group_by(table.c[key])
+    # IN, not a join: SQLite merges a subquery of one table into the query around it, and there finds a subject by its index.
+    # One that joins is made first, and where SQLite guesses few rows it reads all of it for each row outside.
+    last = numbers if until_us is None else numbers.where(table.c.at <= until_us)
+    return sa.select(table).where(table.c.seq.in_(last)).subquery()
 
 
 def file_rows(connection: sa.Connection, *, period: str | None = None, batch: str | None = None) -> pa.Table:

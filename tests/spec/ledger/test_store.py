@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from ledger import store
+from ledger import money, store
 from ledger.house import House
 from ledger.store import Store
 from schemas.errors import EvidenceDamaged, InputRejected, TryLater
@@ -253,6 +253,20 @@ def test_a_reader_is_not_kept_by_a_writer_and_sees_the_record_before_it(ledger: 
 def test_a_ledger_that_cannot_be_reached_is_tried_later(tmp_path: Path) -> None:
     with pytest.raises(TryLater):
         Store(f"sqlite:///{tmp_path}/nowhere/ledger.db").read(sa.select(store.funds))
+
+
+def test_where_each_instruction_stood_is_found_by_its_key_and_not_by_reading_all_states_for_each(
+    tmp_path: Path,
+) -> None:
+    ledger = Store(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.create(0)
+    found = money.instructions_at(0)
+    counted = sa.select(found.c.channel, found.c.state, sa.func.count()).group_by(found.c.channel, found.c.state)
+    asked = counted.compile(ledger.engine, compile_kwargs={"literal_binds": True})
+    with ledger.reading() as connection:
+        plan = [str(row.detail) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+    joined = [step.split(" USING ")[0] for step in plan if step.endswith("LEFT-JOIN")]
+    assert joined == ["SEARCH instruction_states", "SEARCH file_states"]
 
 
 def test_a_database_that_keeps_no_history_is_refused_before_a_home_is_made(tmp_path: Path) -> None:
