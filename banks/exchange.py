@@ -8,12 +8,12 @@ looking (`remote_state`) settles it. Every call opens a connection of its own an
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import asyncssh
 
@@ -27,6 +27,19 @@ BYTES_PER_SECOND_MIN = 100_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """Names that we give to files."""
 
+
+class Session(Protocol):
+    """What is asked of an SFTP session: the few calls of `asyncssh.SFTPClient` that sending and fetching need."""
+
+    async def exists(self, path: str) -> bool: ...
+    async def stat(self, path: str) -> asyncssh.SFTPAttrs: ...
+    async def readdir(self, path: str) -> Sequence[asyncssh.SFTPName]: ...
+    def open(self, path: str, pflags_or_mode: str) -> AbstractAsyncContextManager[Any]: ...
+    async def rename(self, oldpath: str, newpath: str) -> None: ...
+    async def remove(self, path: str) -> None: ...
+
+
+OpenSession = Callable[["BankConnection"], AbstractAsyncContextManager[Session]]
 Result = TypeVar("Result")
 LOST = (asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, OSError, EOFError)
 
@@ -60,7 +73,9 @@ class UploadUnknown(SalurError):
 @dataclass(frozen=True)
 class BankConnection:
     """How to reach one bank. `host_key` is its public key as OpenSSH writes it; inbox is where it takes files, outbox
-    where it leaves answers; relative folders start where the session does. `after_arrival` as in a profile."""
+    where it leaves answers; relative folders start where the session does. `after_arrival` as in a profile.
+
+    `session` opens a session in another way than over SSH: that of a rehearsal whose banks live in the same process."""
 
     code: str
     host: str
@@ -73,6 +88,7 @@ class BankConnection:
     temporary_suffix: str
     after_arrival: str = "taken"
     timeout_seconds: float = 30.0
+    session: OpenSession | None = None
 
     @classmethod
     def from_config(cls, profile: Profile, table: Mapping[str, Any], home: Path) -> "BankConnection":
@@ -96,6 +112,7 @@ class BankConnection:
                 temporary_suffix=profile.temporary_suffix,
                 after_arrival=after_arrival,
                 timeout_seconds=float(table.get("timeout_seconds", cls.timeout_seconds)),
+                session=table["session"] if callable(table.get("session")) else None,
             )
         except (KeyError, ValueError) as error:
             raise InputRejected(
@@ -143,7 +160,7 @@ def listing(
     """The files in a folder at the bank, by name; files still being written (temporary names) only when asked for."""
     path = connection.inbox if folder == "inbox" else connection.outbox
 
-    async def work(client: asyncssh.SFTPClient) -> list[RemoteFile]:
+    async def work(client: Session) -> list[RemoteFile]:
         return await _list(client, path)
 
     files = _look(connection, work)
@@ -156,7 +173,7 @@ def download(connection: BankConnection, name: str, bytes_max: int = DOWNLOAD_BY
     if "/" in name or "\0" in name or name in ("", ".", ".."):
         raise InputRejected(f"Bank {connection.code} lists a file whose name leads elsewhere.", "", "Ask the bank.")
 
-    async def work(client: asyncssh.SFTPClient) -> tuple[int, bytes]:
+    async def work(client: Session) -> tuple[int, bytes]:
         path = _join(connection.outbox, name)
         size = (await client.stat(path)).size or 0
         if size > bytes_max:
@@ -177,7 +194,7 @@ def remote_state(connection: BankConnection, name: str) -> RemoteState:
     Absent can also mean that the bank has taken the file away already.
     """
 
-    async def work(client: asyncssh.SFTPClient) -> RemoteState:
+    async def work(client: Session) -> RemoteState:
         for path, state in _paths(connection, name):
             if await client.exists(path):
                 data = await _read(client, path)
@@ -202,7 +219,7 @@ async def _upload(connection: BankConnection, name: str, data: bytes) -> Deliver
     final, temporary = (path for path, _ in _paths(connection, name))
     sha256 = hashlib.sha256(data).hexdigest()
     seconds = _deadline(connection, 2 * len(data))
-    async with _session(connection) as client:
+    async with (connection.session or _session)(connection) as client:
         async with _looking(connection, seconds):
             was_there = await client.exists(final)
             found = hashlib.sha256(await _read(client, final)).hexdigest() if was_there else sha256
@@ -223,7 +240,7 @@ async def _upload(connection: BankConnection, name: str, data: bytes) -> Deliver
 
 
 async def _send(
-    connection: BankConnection, client: asyncssh.SFTPClient, paths: tuple[str, str], data: bytes, seconds: float
+    connection: BankConnection, client: Session, paths: tuple[str, str], data: bytes, seconds: float
 ) -> None:
     """Write under the temporary name, read back, rename. A refusal leaves nothing; a broken line leaves nobody knowing.
 
@@ -256,7 +273,7 @@ async def _send(
         raise _refused(connection, error) from None
 
 
-async def _take_back(connection: BankConnection, client: asyncssh.SFTPClient, temporary: str) -> None:
+async def _take_back(connection: BankConnection, client: Session, temporary: str) -> None:
     try:
         await client.remove(temporary)
     except asyncssh.SFTPError as error:
@@ -271,13 +288,14 @@ def _broken_off(connection: BankConnection, error: BaseException, path: str) -> 
     )
 
 
-def _look(
-    connection: BankConnection, work: Callable[[asyncssh.SFTPClient], Awaitable[Result]], bytes_max: int = 0
-) -> Result:
+def _look(connection: BankConnection, work: Callable[[Session], Awaitable[Result]], bytes_max: int = 0) -> Result:
     """Do `work`, which changes nothing at the bank, in a session of its own."""
 
     async def run() -> Result:
-        async with _session(connection) as client, _looking(connection, _deadline(connection, bytes_max)):
+        async with (
+            (connection.session or _session)(connection) as client,
+            _looking(connection, _deadline(connection, bytes_max)),
+        ):
             return await work(client)
 
     return asyncio.run(run())
@@ -392,12 +410,12 @@ def _deadline(connection: BankConnection, byte_count: int) -> float:
     return connection.timeout_seconds + byte_count / BYTES_PER_SECOND_MIN
 
 
-async def _read(client: asyncssh.SFTPClient, path: str, limit: int = -1) -> bytes:
+async def _read(client: Session, path: str, limit: int = -1) -> bytes:
     async with client.open(path, "rb") as file:
         return cast(bytes, await file.read(limit))
 
 
-async def _list(client: asyncssh.SFTPClient, folder: str) -> list[RemoteFile]:
+async def _list(client: Session, folder: str) -> list[RemoteFile]:
     entries = await client.readdir(folder)
     files = [
         RemoteFile(

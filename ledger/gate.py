@@ -8,7 +8,6 @@ import pyarrow as pa
 from ledger import store
 from ledger.house import House
 from ledger.instants import to_micros
-from schemas import checks
 from schemas.errors import CheckFailed
 
 
@@ -36,7 +35,7 @@ class Gate:
     def check(self, name: str, table: pa.Table) -> list[int]:
         """Run the suite of `name` over a table or a batch of it; returns the positions of rows to be set aside."""
         aside: set[int] = set()
-        for finding in checks.check(table, name):
+        for finding in self._house.check(table, name):
             key = (finding.table, finding.expectation, finding.column, finding.action)
             self._rows[key] += finding.row_count
             self._failed[key] += finding.failed_count

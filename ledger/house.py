@@ -6,9 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from ledger.archive import Archive
 from ledger.keyring import Keyring
 from ledger.store import Store
+from schemas import checks
 
 
 def _silent(_message: str) -> None:
@@ -22,7 +25,8 @@ def _unseen(_what: str, _done: int, _total: int) -> None:
 @dataclass(frozen=True)
 class House:
     """What every step is handed. `at` is the run's clock; `say` tells a person what is
-    going on and `progress` how much of something is done, both without personal data."""
+    going on and `progress` how much of something is done, both without personal data; `check` holds a table against the suite of
+    a name (`schemas.checks.check`, unless a rehearsal hands another engine for the same suites)."""
 
     path: Path
     config: Mapping[str, Any]
@@ -33,3 +37,4 @@ class House:
     actor: str
     say: Callable[[str], None] = field(default=_silent)
     progress: Callable[[str, int, int], None] = field(default=_unseen)
+    check: Callable[[pa.Table, str], list[checks.Finding]] = field(default=checks.check)
