@@ -37,9 +37,17 @@ class Session(Protocol):
     def open(self, path: str, pflags_or_mode: str) -> AbstractAsyncContextManager[Any]: ...
     async def rename(self, oldpath: str, newpath: str) -> None: ...
     async def remove(self, path: str) -> None: ...
+    def exit(self) -> None: ...
 
 
-OpenSession = Callable[["BankConnection"], AbstractAsyncContextManager[Session]]
+class Line(Protocol):
+    """The connection under a session."""
+
+    def close(self) -> None: ...
+    async def wait_closed(self) -> None: ...
+
+
+Connect = Callable[["BankConnection"], Awaitable[tuple[Line, Session]]]
 Result = TypeVar("Result")
 LOST = (asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, OSError, EOFError)
 
@@ -75,7 +83,8 @@ class BankConnection:
     """How to reach one bank. `host_key` is its public key as OpenSSH writes it; inbox is where it takes files, outbox
     where it leaves answers; relative folders start where the session does. `after_arrival` as in a profile.
 
-    `session` opens a session in another way than over SSH: that of a rehearsal whose banks live in the same process."""
+    `connect` opens line and session in another way than over SSH, with asyncssh's errors: that of a rehearsal whose banks live
+    in the same process."""
 
     code: str
     host: str
@@ -88,7 +97,7 @@ class BankConnection:
     temporary_suffix: str
     after_arrival: str = "taken"
     timeout_seconds: float = 30.0
-    session: OpenSession | None = None
+    connect: Connect | None = None
 
     @classmethod
     def from_config(cls, profile: Profile, table: Mapping[str, Any], home: Path) -> "BankConnection":
@@ -112,7 +121,7 @@ class BankConnection:
                 temporary_suffix=profile.temporary_suffix,
                 after_arrival=after_arrival,
                 timeout_seconds=float(table.get("timeout_seconds", cls.timeout_seconds)),
-                session=table["session"] if callable(table.get("session")) else None,
+                connect=table["connect"] if callable(table.get("connect")) else None,
             )
         except (KeyError, ValueError) as error:
             raise InputRejected(
@@ -219,7 +228,7 @@ async def _upload(connection: BankConnection, name: str, data: bytes) -> Deliver
     final, temporary = (path for path, _ in _paths(connection, name))
     sha256 = hashlib.sha256(data).hexdigest()
     seconds = _deadline(connection, 2 * len(data))
-    async with (connection.session or _session)(connection) as client:
+    async with _session(connection) as client:
         async with _looking(connection, seconds):
             was_there = await client.exists(final)
             found = hashlib.sha256(await _read(client, final)).hexdigest() if was_there else sha256
@@ -313,22 +322,28 @@ async def _looking(connection: BankConnection, seconds: float) -> AsyncIterator[
         raise _refused(connection, error) from None
 
 
+async def _connect(connection: BankConnection) -> tuple[Line, Session]:
+    """SFTP over SSH with the bank that holds the pinned host key; nothing of the user's own SSH settings is used."""
+    line = await asyncssh.connect(
+        connection.host,
+        connection.port,
+        known_hosts=([_host_key(connection)], [], []),
+        client_keys=[_private_key(connection)],
+        username=connection.user,
+        config=None,
+        agent_path=None,
+        preferred_auth="publickey",
+        keepalive_interval=connection.timeout_seconds / 3,
+    )
+    return line, await line.start_sftp_client()
+
+
 @asynccontextmanager
-async def _session(connection: BankConnection) -> AsyncIterator[asyncssh.SFTPClient]:
-    """An SFTP session with the bank that holds the pinned host key; nothing of the user's own SSH settings is used."""
-    options: dict[str, Any] = {
-        "known_hosts": ([_host_key(connection)], [], []),
-        "client_keys": [_private_key(connection)],
-        "username": connection.user,
-        "config": None,
-        "agent_path": None,
-        "preferred_auth": "publickey",
-        "keepalive_interval": connection.timeout_seconds / 3,
-    }
+async def _session(connection: BankConnection) -> AsyncIterator[Session]:
+    """A session with the bank; what keeps it from being opened is told apart."""
     try:
         async with asyncio.timeout(connection.timeout_seconds):
-            line = await asyncssh.connect(connection.host, connection.port, **options)
-            client = await line.start_sftp_client()
+            line, client = await (connection.connect or _connect)(connection)
     except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
         raise HostKeyChanged(
             f"Bank {connection.code} shows another host key than the one pinned.",
