@@ -302,7 +302,7 @@ def _look(connection: BankConnection, work: Callable[[Session], Awaitable[Result
 
     async def run() -> Result:
         async with (
-            (connection.session or _session)(connection) as client,
+            _session(connection) as client,
             _looking(connection, _deadline(connection, bytes_max)),
         ):
             return await work(client)
