@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from schemas import remedies
+
 # --- benefits (contract, section 2) ----------------------------------------------------------------------------------
 BENEFITS: Final[dict[str, tuple[str, str]]] = {
     # benefit: (Indonesian, English)
@@ -49,6 +51,8 @@ LEFT_OUT: Final = frozenset(
         "name_unwritable",
         "name_too_long",
         "amount_not_positive",
+        "answers_unread",
+        "disputed",
     }
 )
 """Why a due decision is not instructed now; it stays due."""
@@ -128,54 +132,12 @@ STATUS_MEANS: Final[dict[str, str]] = {
 """What a status says of money. ACSC is settled on our side only; ACCC alone says that the recipient has it. PART is a
 group's status and says nothing of a single payment. A status that is not here is a break, never a default."""
 
-REMEDIES: Final = ("fix_account", "retry_later", "stop_file", "find_earlier", "hold_for_person", "review")
-
-_FIX = "AC01 AC03 AC04 AC06 AC07 AG01 BE01 BE06 BE22 NOCM RC04 CNOR UCRD"
-_RETRY = "AB01 AB05 AB06 AB08 AB09 AB10 ED05 ED06 TM01 AM13 AM14 AM21 AM02 FF10"
-_STOP = "AM04 AC02 AC05 AM10 AM18 AM19 FF01 DS0B DS0D DT01"
-_DUPLICATE = "AM05 DUPL DU01 DU02 DU03 DU04 DU05 RF01"
-_PERSON = "MD07 FRAD FR01 AM07 RR04"
-_SAYS_NOTHING = "MS02 MS03 NARR NOAS"
-_RETURN_FIX = "AC01 AC03 AC04 AC06 AC07 AG01 BE01 BE06 RC04 CNOR NOCM"
-_RETURN_RETRY = "AM02 ED05 TM01"
-_RETURN_DUPLICATE = "AM05 DUPL RF01"
-_RETURN_PERSON = "MD07 FR01 AM07 RR04"
-
-
-def _by_code(**codes: str) -> dict[str, str]:
-    return {code: remedy for remedy, listed in codes.items() for code in listed.split()}
-
+REMEDIES: Final = remedies.ACTIONS
 
 REMEDY: Final[dict[tuple[str, str], str]] = {
-    **{
-        ("status", code): remedy
-        for code, remedy in (
-            _by_code(
-                fix_account=_FIX + " AC14",
-                retry_later=_RETRY,
-                stop_file=_STOP,
-                find_earlier=_DUPLICATE,
-                hold_for_person=_PERSON,
-                review=_SAYS_NOTHING,
-            )
-        ).items()
-    },
-    **{
-        ("return", code): remedy
-        for code, remedy in (
-            _by_code(
-                fix_account=_RETURN_FIX,
-                retry_later=_RETURN_RETRY,
-                find_earlier=_RETURN_DUPLICATE,
-                hold_for_person=_RETURN_PERSON,
-                review=_SAYS_NOTHING,
-            )
-        ).items()
-    },
+    (code_list, code): rule.action for (code_list, code), rule in remedies.REMEDIES.rules.items() if code_list != "end"
 }
-"""The remedy for each (list, code). The status and the return list reuse codes with other meanings (AC14 is the
-creditor's account type in one and an agent in the other), so the list is part of the key; a code that ISO's return list
-does not have (AM14, AM21, BE22) is not looked for there. A code that is not here is unclassified: a person reviews it."""
+"""The action for each (list, code), out of remedies.toml. A code that is not here is unclassified: a person reviews it."""
 
 
 def is_classified(code_list: str, code: str) -> bool:
@@ -185,7 +147,32 @@ def is_classified(code_list: str, code: str) -> bool:
 
 def remedy(code_list: str, code: str | None) -> str:
     """What to do about a code of the `status` or the `return` list; an unknown or missing code goes to a person."""
-    return REMEDY.get((code_list, code or ""), "review")
+    return REMEDY.get((code_list, code or ""), remedies.REMEDIES.unclassified.action)
+
+
+# --- what follows an attempt that ended without paying ----------------------------------------------------------------
+REISSUES: Final[dict[str, tuple[str, str]]] = {
+    # verdict: (Indonesian, English)
+    "due": ("diterbitkan ulang dalam kelompok berikutnya", "reissued with the next batch"),
+    "waits": ("menunggu tanggal percobaan berikutnya", "waits for the day of the next attempt"),
+    "needs_account": ("menunggu rekening baru peserta", "waits for the participant's account"),
+    "needs_person": ("menunggu keputusan dua petugas", "waits for two people"),
+    "capped": ("batas percobaan tercapai, menunggu dua petugas", "attempts used up, waits for two people"),
+    "disputed": ("bukti bertentangan, menunggu penyelesaian kasus", "evidence disagrees, waits for its case"),
+    "held": ("ditahan", "held"),
+    "lapsed": ("hangus, kembali ke kas negara", "lapsed, back to the treasury"),
+    "undecided": ("diputuskan pada penetapan hak berikutnya", "decided with the next entitle"),
+}
+"""What `entitle` says of an attempt that ended without paying. `lapsed` is final; each of the others has who acts next in
+REISSUE_OWNER. `undecided` is what ended since."""
+
+REISSUE_OWNER: Final[dict[str, str]] = {
+    **dict.fromkeys(("due", "waits", "undecided"), "salur"),
+    "needs_account": "participant",
+    **dict.fromkeys(("needs_person", "capped", "disputed", "held"), "treasury"),
+    "lapsed": "",
+}
+"""Who acts next, by the verdict; nobody where it is final."""
 
 
 # --- breaks -----------------------------------------------------------------------------------------------------------

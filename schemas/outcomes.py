@@ -137,6 +137,9 @@ OF_REASON: Final[dict[str, Telling]] = {
     # ours
     "funds_short": Telling(HELD, "wait"),
     "amount_not_positive": Telling(HELD, "wait"),
+    # of a reissue: what a bank has said since is read first
+    "answers_unread": Telling(PROCESSING, "wait"),
+    "disputed": Telling(PROCESSING, "wait"),
     "account_changed": Telling(SCHEDULED, "wait"),
     "past_last_payment": LAPSED,
 }
