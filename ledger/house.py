@@ -12,6 +12,7 @@ from ledger.archive import Archive
 from ledger.keyring import Keyring
 from ledger.store import Store
 from schemas import checks
+from schemas.suites import Finding
 
 
 def _silent(_message: str) -> None:
@@ -26,7 +27,7 @@ def _unseen(_what: str, _done: int, _total: int) -> None:
 class House:
     """What every step is handed. `at` is the run's clock; `say` tells a person what is
     going on and `progress` how much of something is done, both without personal data; `check` holds a table against the suite of
-    a name (`schemas.checks.check`, unless a rehearsal hands another engine for the same suites)."""
+    a name (`schemas.checks.check`, unless a rehearsal hands `schemas.exact_checks.check`, or `checks.both`)."""
 
     path: Path
     config: Mapping[str, Any]
@@ -37,4 +38,4 @@ class House:
     actor: str
     say: Callable[[str], None] = field(default=_silent)
     progress: Callable[[str, int, int], None] = field(default=_unseen)
-    check: Callable[[pa.Table, str], list[checks.Finding]] = field(default=checks.check)
+    check: Callable[[pa.Table, str], list[Finding]] = field(default=checks.check)

@@ -1,50 +1,31 @@
 """The data checks: a table's expectations, run by Great Expectations, as findings.
 
-Each table version has one suite in `schemas/expectations/NAME.json`. Every expectation says what its failure does:
-`stop` (the step ends and leaves nothing behind), `quarantine` (the rows are set aside) or `warn`. Great Expectations
-takes seconds to import, so it is imported when the first check runs, and never by a module of the core.
+The suites are described in `schemas.suites`. Great Expectations takes seconds to import, so it is imported when the first
+check runs, and never by a module of the core.
 """
 
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-ACTIONS = ("stop", "quarantine", "warn")
+from schemas import exact_checks
+from schemas.suites import Finding, columns_named, suite
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one expectation found in one table."""
-
-    table: str
-    expectation: str
-    column: str | None
-    action: str
-    success: bool
-    failed_count: int
-    row_count: int
-    observed: str | None
-    failed_rows: tuple[int, ...]
-    """Positions of the failing rows, for the action `quarantine`."""
-
-
-@cache
-def suite(name: str) -> list[dict[str, Any]]:
-    """The expectations of the table `name`, as its file has them."""
-    text = resources.files("schemas.expectations").joinpath(f"{name}.json").read_text(encoding="utf-8")
-    expectations: list[dict[str, Any]] = json.loads(text)["expectations"]
-    assert all(each["meta"]["action"] in ACTIONS for each in expectations), f"{name}: an action that does not exist"
-    return expectations
+def both(table: pa.Table, name: str) -> list[Finding]:
+    """By the library and by the exact counterparts in `schemas.exact_checks`, which must say the same."""
+    found = check(table, name)
+    exact = exact_checks.check(table, name)
+    assert sorted(found, key=repr) == sorted(exact, key=repr), f"{name}: the exact checks disagree with the library"
+    return found
 
 
 @cache
@@ -124,15 +105,14 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 def _finding(name: str, row_count: int, each: Any) -> Finding:
     configuration, result = each.expectation_config, each.result or {}
-    exception = (each.exception_info or {}).get("raised_exception")
-    assert not exception, f"{name}: the check {configuration.type} cannot run"
+    assert not _raised(each.exception_info or {}), f"{name}: the check {configuration.type} cannot run"
     failed = int(result.get("unexpected_count", 0 if each.success else row_count))
     observed = result.get("observed_value")
     action = configuration.meta["action"]
     return Finding(
         table=name,
         expectation=configuration.type,
-        column=_columns_named(configuration.kwargs),
+        column=columns_named(configuration.kwargs),
         action=action,
         success=bool(each.success),
         failed_count=failed,
@@ -142,14 +122,9 @@ def _finding(name: str, row_count: int, each: Any) -> Finding:
     )
 
 
-def _columns_named(kwargs: dict[str, Any]) -> str | None:
-    """The column or columns that an expectation is about, as findings name them."""
-    return kwargs.get("column") or ",".join(_pair(kwargs)) or None
-
-
-def _pair(kwargs: dict[str, Any]) -> Iterator[str]:
-    yield from (kwargs[key] for key in ("column_A", "column_B") if key in kwargs)
-    yield from kwargs.get("column_list", [])
+def _raised(told: Mapping[str, Any]) -> bool:
+    """Whether a check broke off: the library says so of the whole, or of each figure that it could not work out."""
+    return any(each["raised_exception"] for each in ([told] if "raised_exception" in told else told.values()))
 
 
 # --- data docs --------------------------------------------------------------------------------------------------------
@@ -236,7 +211,7 @@ def _meant(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """The expectation of the suite that a stored result is of; one that the suite no longer has, by what is stored of it."""
     asked = (row["expectation"], row["column"], row["action"])
     for each in suite(table):
-        if (each["type"], _columns_named(each["kwargs"]), each["meta"]["action"]) == asked:
+        if (each["type"], columns_named(each["kwargs"]), each["meta"]["action"]) == asked:
             return each
     kwargs = {} if row["column"] is None else {"column": row["column"]}
     return {"type": row["expectation"], "kwargs": kwargs, "meta": {"action": row["action"]}}

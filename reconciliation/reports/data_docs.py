@@ -18,6 +18,7 @@ from reconciliation.reports import html, words
 from reconciliation.reports.facts import CycleFacts
 from schemas import checks
 from schemas.checks import Validated
+from schemas.suites import suite
 
 INDEX = "index.html"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -87,7 +88,7 @@ def _index(facts: CycleFacts, validated: Sequence[Validated], site: Path) -> str
         facts=facts,
         month=words.month(facts.period),
         lines=lines,
-        suites=[(name, address, len(checks.suite(name))) for name, address in suites],
+        suites=[(name, address, len(suite(name))) for name, address in suites],
         style=Markup(html.text_of("data_docs.css")),  # noqa: S704 - ours, from this package
         policy=_POLICY,
     )

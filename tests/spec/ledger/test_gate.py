@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from ledger import audit, store
 from ledger.gate import Gate
 from ledger.house import House
+from schemas import checks, exact_checks
 from schemas.errors import CheckFailed, InputRejected
 from tests.lib.small_home import small_home
 
@@ -101,6 +103,16 @@ def test_batches_of_one_table_count_together(house: House) -> None:
 def test_a_table_without_rows_is_held_against_nothing(house: House) -> None:
     gated(house, HOLDS.slice(0, 0))
     assert kept(house) == []
+
+
+def test_the_exact_checks_leave_the_same_results_as_the_library(house: House) -> None:
+    engines = {"library": checks.check, "exact": exact_checks.check, "both": checks.both}
+    results = {}
+    for name, engine in engines.items():
+        with Gate(replace(house, check=engine), name, "run-1") as gate:
+            gate.check("matches.v1", STOPS)
+        results[name] = [{**row, "step": "", "seq": 0} for row in kept(house) if row["step"] == name]
+    assert results["exact"] == results["library"] == results["both"] != []
 
 
 def test_what_a_period_is_told_of_checks_is_its_own_and_that_of_no_period(house: House) -> None:
