@@ -213,18 +213,21 @@ def remote_state(connection: BankConnection, name: str) -> RemoteState:
     return _look(connection, work, DOWNLOAD_BYTES_MAX)
 
 
-def upload(connection: BankConnection, name: str, data: bytes) -> Delivery:
+def upload(
+    connection: BankConnection, name: str, data: bytes, before_naming: Callable[[], None] = lambda: None
+) -> Delivery:
     """Put `data` under `name` into the bank's inbox, once.
 
     The bytes go under a temporary name in the same folder, are read back whole, and then get their final name, which is
     never overwritten. The same content already there under that name counts as delivered; other content raises
-    `NameTaken`. When the connection is lost on the way the outcome is not known and `UploadUnknown` is raised.
+    `NameTaken`. When the connection is lost on the way the outcome is not known and `UploadUnknown` is raised. What
+    `before_naming` raises leaves the temporary name as it is.
     """
     assert NAME.fullmatch(name), "a file name of ours"
-    return asyncio.run(_upload(connection, name, data))
+    return asyncio.run(_upload(connection, name, data, before_naming))
 
 
-async def _upload(connection: BankConnection, name: str, data: bytes) -> Delivery:
+async def _upload(connection: BankConnection, name: str, data: bytes, before_naming: Callable[[], None]) -> Delivery:
     final, temporary = (path for path, _ in _paths(connection, name))
     sha256 = hashlib.sha256(data).hexdigest()
     seconds = _deadline(connection, 2 * len(data))
@@ -239,7 +242,7 @@ async def _upload(connection: BankConnection, name: str, data: bytes) -> Deliver
                 "Compare both with the bank before anything is sent again.",
             )
         if not was_there:
-            await _send(connection, client, (temporary, final), data, seconds)
+            await _send(connection, client, (temporary, final), data, seconds, before_naming)
         seen: list[RemoteFile] = []
         # The file is there; a listing that fails now takes nothing from that.
         with suppress(*LOST, asyncssh.SFTPError):
@@ -249,11 +252,17 @@ async def _upload(connection: BankConnection, name: str, data: bytes) -> Deliver
 
 
 async def _send(
-    connection: BankConnection, client: Session, paths: tuple[str, str], data: bytes, seconds: float
+    connection: BankConnection,
+    client: Session,
+    paths: tuple[str, str],
+    data: bytes,
+    seconds: float,
+    before_naming: Callable[[], None],
 ) -> None:
     """Write under the temporary name, read back, rename. A refusal leaves nothing; a broken line leaves nobody knowing.
 
-    A server may say no to a rename that it has done: only what still lies under its temporary name was refused.
+    A server may say no to a rename that it has done: only what still lies under its temporary name was refused. And it
+    may say yes to one that it has not done: so what it shows afterwards is looked at.
     """
     temporary, final = paths
     try:
@@ -270,12 +279,14 @@ async def _send(
                     with suppress(asyncssh.SFTPError):
                         await client.remove(temporary)
                 raise
+            before_naming()
             try:
                 await client.rename(temporary, final)
             except asyncssh.SFTPError as error:
                 if not isinstance(error, LOST):
                     await _take_back(connection, client, temporary)
                 raise
+            await _look_at_named(connection, client, paths, len(data))
     except LOST as error:
         raise _broken_off(connection, error, final) from None
     except asyncssh.SFTPError as error:
@@ -287,6 +298,32 @@ async def _take_back(connection: BankConnection, client: Session, temporary: str
         await client.remove(temporary)
     except asyncssh.SFTPError as error:
         raise _broken_off(connection, error, temporary.removesuffix(connection.temporary_suffix)) from None
+
+
+async def _look_at_named(connection: BankConnection, client: Session, paths: tuple[str, str], byte_count: int) -> None:
+    """Look at what a rename has left: the whole file under its final name, or nothing where the bank takes files away."""
+    temporary, final = paths
+    try:
+        found = await _size(client, final)
+        left_behind = found is None and await _size(client, temporary) is not None
+    except asyncssh.SFTPError as error:
+        raise _broken_off(connection, error, final) from None
+    if found == byte_count or (found is None and not left_behind and connection.after_arrival == "taken"):
+        return
+    shown = "it is not there" if found is None else f"{found} of its {byte_count} bytes are there"
+    raise UploadUnknown(
+        f"Bank {connection.code} says that it has {Path(final).name}, and {shown}.",
+        "What it says and what it shows differ.",
+        "Nothing is sent again: the next run looks at the bank first.",
+    )
+
+
+async def _size(client: Session, path: str) -> int | None:
+    """How many bytes lie under a path; None where nothing does."""
+    try:
+        return int((await client.stat(path)).size or 0)
+    except asyncssh.SFTPNoSuchFile:
+        return None
 
 
 def _broken_off(connection: BankConnection, error: BaseException, path: str) -> UploadUnknown:

@@ -10,7 +10,7 @@ One process at a time sends to a bank.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -121,8 +121,8 @@ def submit(house: House, bank: str | None, to: Path | None, batch: str | None) -
     errors: list[SalurError] = []
     for row in waiting:
         try:
-            with alone(house.store, house.path, f"send-{row['channel']}"):
-                sent += _submit_batch(house, row, to)
+            with alone(house.store, f"send-{row['channel']}", house.lock_wait_seconds) as still_alone:
+                sent += _submit_batch(house, row, to, still_alone)
         except SalurError as error:
             errors.append(error)
     if errors:
@@ -130,7 +130,9 @@ def submit(house: House, bank: str | None, to: Path | None, batch: str | None) -
     return {"files": sent}
 
 
-def _submit_batch(house: House, batch: dict[str, Any], to: Path | None) -> list[dict[str, Any]]:
+def _submit_batch(
+    house: House, batch: dict[str, Any], to: Path | None, still_alone: Callable[[], None]
+) -> list[dict[str, Any]]:
     profile = profiles()[batch["channel"]]
     line = None if to is not None else _connection(house, profile)
     with house.store.reading() as connection:
@@ -142,7 +144,7 @@ def _submit_batch(house: House, batch: dict[str, Any], to: Path | None) -> list[
         if file["state"] in _SENDABLE:
             looked_at = Task(batch, file, standing[file["file_name"]], profile)
             if line is not None:
-                _to_bank(house, looked_at, line)
+                _to_bank(house, looked_at, line, still_alone)
             else:
                 assert to is not None, "a file goes to a bank or to a folder"
                 _by_hand(house, looked_at, to)
@@ -169,14 +171,14 @@ def _check_digest(batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
         )
 
 
-def _to_bank(house: House, task: Task, line: BankConnection) -> None:
+def _to_bank(house: House, task: Task, line: BankConnection, still_alone: Callable[[], None]) -> None:
     """Look at the bank; then confirm what is there already, or store the intent, upload and confirm."""
     name, data = task.name, house.archive.get(task.file["sha256"])
     there = exchange.remote_state(line, name)
     if there.state == "present" and there.sha256 != task.file["sha256"]:
         raise NameTaken(
             f"At bank {line.code} {name} is there with other content.",
-            "A name never carries two contents. Nothing was sent.",
+            "A name never carries two contents. Nothing is sent now.",
             "Compare both with the bank. `salur reject` withdraws what was not sent.",
         )
     if task.is_unknown:
@@ -190,12 +192,12 @@ def _to_bank(house: House, task: Task, line: BankConnection) -> None:
                 "An upload broke off, it is not listed, and the bank takes files away on arrival.",
                 "Wait for its answer, or ask the bank. It is not sent again before there is evidence.",
             )
-    _intend(house, task, line.code)
+    intent = _intend(house, task, line.code)
     try:
-        delivery = exchange.upload(line, name, data)
+        delivery = exchange.upload(line, name, data, still_alone)
     except (BankRefuses, BankUnreachable, HostKeyChanged, KeyRefused, NameTaken) as error:
         if not task.is_unknown:  # this refusal says nothing of an attempt before it
-            _put_back(house, task, error)
+            _put_back(house, task, error, intent)
         raise
     _confirm(house, task, f"listing {delivery.size} bytes sha256 {delivery.sha256}")
 
@@ -284,12 +286,12 @@ def _check_brake(connection: Connection) -> None:
         raise PersonNeeded("Sending is stopped.", stopped["reason"], "Run `salur resume` when the reason is gone.")
 
 
-def _intend(house: House, task: Task, way: str) -> None:
-    """Store the intent, if sending is permitted: from here on the file is unknown until there is evidence."""
+def _intend(house: House, task: Task, way: str) -> str:
+    """Store the intent, if sending is permitted: from here on the file is unknown until there is evidence. Its event."""
     with house.store.transaction() as connection:
         _permit(house, connection, task)
         details = {"sha256": task.file["sha256"], "to": way}
-        _record(house, connection, task, "submission_intended", "unknown", details)
+        return _record(house, connection, task, "submission_intended", "unknown", details)
 
 
 def _confirm(house: House, task: Task, proof: str) -> None:
@@ -300,17 +302,21 @@ def _confirm(house: House, task: Task, proof: str) -> None:
             _record(house, connection, task, "submitted", "submitted", details)
 
 
-def _put_back(house: House, task: Task, refusal: SalurError) -> None:
-    """Record that a file whose intent was stored has not left: it is released as before, and can be withdrawn."""
+def _put_back(house: House, task: Task, refusal: SalurError, intent: str) -> None:
+    """Record that a file has not left by the intent that was stored: it is released as before, and can be withdrawn.
+
+    Where another intent stands by now, it was another's to send, and this refusal says nothing of that.
+    """
     with house.store.transaction() as connection:
         details = {"sha256": task.file["sha256"], "proof": f"{type(refusal).__name__}: {refusal.why}"}
-        if queries.file_standing(connection)[task.name][0] == "unknown":
+        if queries.file_standing(connection)[task.name] == ("unknown", intent):
             _record(house, connection, task, "submission_refused", "released", details)
 
 
-def _record(house: House, connection: Connection, task: Task, kind: str, state: str, details: dict[str, Any]) -> None:
+def _record(house: House, connection: Connection, task: Task, kind: str, state: str, details: dict[str, Any]) -> str:
     event = chain.append(connection, at=house.at, actor=house.actor, kind=kind, subject=task.name, details=details)
     record_state(connection, task.name, state, event, house.at)
+    return event
 
 
 def _hidden(folder: Path, name: str) -> Path:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ledger.archive import Archive
 from ledger.keyring import Keyring
+from ledger.lock import WAIT_SECONDS
 from ledger.store import Store
 from schemas import checks
 from schemas.suites import Finding
@@ -39,3 +40,8 @@ class House:
     say: Callable[[str], None] = field(default=_silent)
     progress: Callable[[str, int, int], None] = field(default=_unseen)
     check: Callable[[pa.Table, str], list[Finding]] = field(default=checks.check)
+
+    @property
+    def lock_wait_seconds(self) -> float:
+        """How long a step waits for another process that does the same; `[run] lock_wait_seconds` of salur.toml says otherwise."""
+        return float(self.config.get("run", {}).get("lock_wait_seconds", WAIT_SECONDS))

@@ -8,8 +8,8 @@ Instants are whole microseconds since 1970 in UTC (`BigInteger`), which is what 
 What differs between the two databases is in `ledger.dialects`.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -318,17 +318,14 @@ class Store:
         with self.reading() as connection:
             return read(connection, query, schema)
 
-    def lock(self, name: str) -> AbstractContextManager[bool] | None:
-        """A lock that every machine which shares the ledger sees, and whether it is ours; None beside a ledger of one machine.
+    @contextmanager
+    def lock(self, name: str) -> Iterator[Callable[[], bool] | None]:
+        """A lock that all who share the ledger see, taken at once or not at all: None where it is another's, else the question
+        whether it is ours still.
 
         It belongs to a session of its own, so that writing goes on inside.
         """
-        held = self.dialect.lock(self.engine, name)
-        return held and self._held(held)
-
-    @contextmanager
-    def _held(self, held: AbstractContextManager[bool]) -> Iterator[bool]:
-        with self._told(), held as is_ours:
+        with self._told(), self.dialect.lock(self.engine, name) as is_ours:
             yield is_ours
 
     @contextmanager

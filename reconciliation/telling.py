@@ -30,7 +30,7 @@ def tell(house: House, outlet: str | None = None, out: str | None = None) -> dic
     that was done all the same.
     """
     outlets = open_outlets(house, outlet)
-    with alone(house.store, house.path, "outcomes"):
+    with alone(house.store, "outcomes", house.lock_wait_seconds):
         made = _keep_news(house)
         if out is not None:
             return {**made, "written": _write(house, out, outlets.get(outlet or "")), "waiting": waiting(house)}

@@ -5,7 +5,7 @@ reader who sees one moment; rows that are only ever added; text compared byte by
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
@@ -44,8 +44,8 @@ class Dialect(Protocol):
     def refuse_wrong(self, connection: sa.Connection) -> None:
         """Refuse a database that cannot keep the record as it is, by an error in words."""
 
-    def lock(self, engine: sa.Engine, name: str) -> AbstractContextManager[bool] | None:
-        """A lock across machines and whether it is ours; None where the database lies on one machine."""
+    def lock(self, engine: sa.Engine, name: str) -> AbstractContextManager[Callable[[], bool] | None]:
+        """A lock of the ledger, seen by all who share it: None where it is another's, else whether it is ours still."""
 
     def guards(self, table: str) -> list[str]:
         """The statements that make a table insert-only."""

@@ -4,6 +4,11 @@ A writer takes the one write lock as it begins (BEGIN IMMEDIATE), so what it rea
 waits for it, up to a minute. A reader sees the record as it was when it began to read (WAL), and keeps nobody.
 """
 
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -63,8 +68,27 @@ def refuse_wrong(_connection: sa.Connection) -> None:
     """Any SQLite file will do: its text is UTF-8 and sorts by bytes."""
 
 
-def lock(_engine: sa.Engine, _name: str) -> None:
-    """None: the file lies on one machine, where the operating system's locks are seen by all."""
+@contextmanager
+def lock(engine: sa.Engine, name: str) -> Iterator[Callable[[], bool] | None]:
+    """The operating system's lock on a file beside the ledger's own: whoever opens the ledger, from whatever home, meets it."""
+    if not engine.url.database or engine.url.database == ":memory:":  # no other process can open it
+        yield lambda: True
+        return
+    folder = Path(f"{os.path.realpath(engine.url.database)}-locks")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise TryLater(f"No lock can be had in {folder}.", error.strerror or "", "Mend the folder.") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield lambda: True
+    finally:
+        os.close(handle)
 
 
 def guards(table: str) -> list[str]:

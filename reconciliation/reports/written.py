@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ledger.house import House
+from ledger.lock import alone_in
 from ledger.parquet import to_parquet
 from reconciliation.reports.cycle import gather
 from reconciliation.reports.data_docs import write_docs
@@ -28,21 +29,27 @@ def write_report(house: House, period: str, out: Path, data_docs: bool = True) -
 
     `data_docs`: whether Great Expectations' pages of the period's checks are written too, which takes some seconds. A folder that cannot be written raises `TryLater`. The pack comes last, as it names the SHA-256 of what lies beside it.
     """
-    facts = gather(house, period)
-    view = worked_out(facts)
-    found = tables(facts, view)
-    page, book, folder = out / f"report-{period}.html", out / f"report-{period}.xlsx", out / f"report-{period}-tables"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = _written(page, render(facts).encode()) | _written(book, workbook(facts, found, view["final"]))
-        listed = _write_tables(folder, facts, found)
-        beside |= {f"{folder.name}/{name}": sha256 for name, sha256 in listed.items()}
-        docs = write_docs(facts, out) if data_docs else None
-        beside |= _hashes(docs.parent, out) if docs else {}
+        out.mkdir(parents=True, exist_ok=True)
+        with alone_in(out):
+            return _write_all(house, period, out, data_docs)
     except OSError as error:
         raise TryLater(
             f"The report of {period} cannot be written.", error.strerror or type(error).__name__, "Give another --out."
         ) from None
+
+
+def _write_all(house: House, period: str, out: Path, data_docs: bool) -> dict[str, Any]:
+    facts = gather(house, period)
+    view = worked_out(facts)
+    found = tables(facts, view)
+    page, book, folder = out / f"report-{period}.html", out / f"report-{period}.xlsx", out / f"report-{period}-tables"
+    folder.mkdir(exist_ok=True)
+    beside = _written(page, render(facts).encode()) | _written(book, workbook(facts, found, view["final"]))
+    listed = _write_tables(folder, facts, found)
+    beside |= {f"{folder.name}/{name}": sha256 for name, sha256 in listed.items()}
+    docs = write_docs(facts, out) if data_docs else None
+    beside |= _hashes(docs.parent, out) if docs else {}
     pack = write_pack(house, period, out, facts, beside)
     return {
         "period": period,

@@ -152,7 +152,8 @@ class TestNothingIsSent:
 
     def test_when_another_process_is_sending_to_the_bank(self, online: House, sftp_server: SshServer) -> None:
         released(online)
-        with alone(online.store, online.path, "send-bni"):
+        online.config["run"] = {"lock_wait_seconds": 0}
+        with alone(online.store, "send-bni"):
             self.check(online, sftp_server, TryLater)
         assert len(steps.submit(online)["files"]) == 1
 

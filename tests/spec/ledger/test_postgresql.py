@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ledger import store
 from ledger.dialects import parse_dsn
-from ledger.lock import alone
+from ledger.lock import LockLost, alone
 from ledger.store import Store
 from schemas.errors import InputRejected, SalurError, TryLater
 from tests.lib.commands import new_home
@@ -168,19 +168,32 @@ def test_a_commit_that_breaks_off_is_told_as_unknown(ledger: Store, postgresql: 
 
 
 def test_an_act_that_fails_under_a_lock_says_its_own_error_even_if_the_lock_broke(
-    ledger: Store, postgresql: Server, tmp_path: Path
+    ledger: Store, postgresql: Server
 ) -> None:
     sessions = f"FROM pg_stat_activity WHERE datname = '{ledger.engine.url.database}'"
 
     def failing() -> None:
-        with alone(ledger, tmp_path, "uji"):
+        with alone(ledger, "uji"):
             postgresql.execute(f"SELECT pg_terminate_backend(pid, 10000) {sessions}")
             raise SalurError("the act failed")
 
     with pytest.raises(SalurError, match="the act"):
         failing()
-    with alone(ledger, tmp_path, "uji"):
+    with alone(ledger, "uji"):
         pass
+
+
+def test_a_lock_whose_session_broke_is_known_to_be_lost_and_is_let_go_without_a_word(
+    ledger: Store, postgresql: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with alone(ledger, "uji") as still_alone:
+        still_alone()
+        postgresql.execute(
+            f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{ledger.engine.url.database}'"
+        )
+        with pytest.raises(LockLost, match="lost while it was held"):
+            still_alone()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_reader_sees_one_moment_from_its_first_question_to_its_last(ledger: Store) -> None:
