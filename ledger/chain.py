@@ -23,13 +23,20 @@ def event_hash(seq: int, at_us: int, actor: str, kind: str, subject: str, detail
     return hashlib.sha256(body.encode()).hexdigest()
 
 
+def head(connection: sa.Connection) -> tuple[int, str]:
+    """How many events there are, and the hash of the last: the whole record up to now in one line."""
+    events = store.events
+    last = connection.execute(sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)).first()
+    return (int(last.seq), str(last.hash)) if last else (0, GENESIS)
+
+
 def append(
     connection: sa.Connection, *, at: datetime, actor: str, kind: str, subject: str, details: Mapping[str, Any]
 ) -> str:
     """Add one event within the caller's transaction; returns its hash. Details carry identifiers and counts only."""
     events = store.events
-    last = connection.execute(sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)).first()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    count, previous = head(connection)
+    seq = count + 1
     text = json.dumps(details, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     at_us = to_micros(at)
     digest = event_hash(seq, at_us, actor, kind, subject, text, previous)

@@ -24,6 +24,7 @@ _BATCH_ORDER = (
     "accepted",
     "debited",
     "credited",
+    "returned",
     "rejected",
     "never_arrived",
     "withdrawn",

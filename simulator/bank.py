@@ -5,9 +5,11 @@ same seed give the same answers, byte for byte.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from hashlib import blake2b, sha256
 from pathlib import Path
+from typing import Literal
 
 from simulator.bank_state import BankState
 from simulator.descriptions import JAKARTA, BankDescription, Reason
@@ -19,13 +21,31 @@ from simulator.faults import (
     Fault,
     spoil_report,
 )
-from simulator.judgement import judge_file, judge_transfers
+from simulator.judgement import Fate, draw_failure, judge_file, judge_transfers
 from simulator.payment_file import Payment, PaymentFile, Transfer, read_payment_file
 from simulator.statement import Entry, Statement, write_statement
 from simulator.status_report import PaymentStatus, StatusReport, TransferStatus, write_status_report
 
 Answer = tuple[str, bytes]  # file name and bytes
+BookingKind = Literal["debit", "credit", "reversal", "return", "fee"]
 _FIRST_DAY = date(2020, 1, 1)  # dates a refusal when neither the file nor the bank's past says what day it is
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What the bank did with money, whatever it says: one movement, whole rupiah. `debit` and `fee` name no transfer.
+
+    `reversal` is a refused transfer of a block that was debited whole; `return` a credit that came back later.
+    """
+
+    kind: BookingKind
+    amount_idr: int
+    message_id: str
+    reference: str = ""
+    payment_information_id: str = ""
+    end_to_end_id: str = ""
+    instruction_id: str = ""
+    account: str = ""
 
 
 class SimulatedBank:
@@ -33,6 +53,8 @@ class SimulatedBank:
 
     `folder` keeps the bank's memory on disk; without it the bank lives in memory. `deliver`, when given, hands out the
     answers before the step is committed, so that a bank killed in between says the same again instead of nothing.
+    `fate` says whether and why a transfer fails, drawn at the bank's own rate when not given; `booked` is told each
+    movement of money as it happens.
     """
 
     def __init__(
@@ -44,11 +66,15 @@ class SimulatedBank:
         folder: Path | None = None,
         opening_balance_idr: int | None = None,
         deliver: Callable[[list[Answer]], None] | None = None,
+        fate: Fate | None = None,
+        booked: Callable[[Booked], None] | None = None,
     ) -> None:
         self.description = description
         self._seed = seed
         self._faults = faults
         self._deliver = deliver
+        self._fate: Fate = fate or (lambda transfer: draw_failure(description, seed, transfer.end_to_end_id))
+        self._booked = booked or (lambda _movement: None)
         self._state = BankState(folder / "bank.sqlite" if folder else None)
         if self._state.number("closing_idr") is None:
             self._state.set_number("closing_idr", self._seeded_balance(opening_balance_idr))
@@ -74,6 +100,32 @@ class SimulatedBank:
         """
         with self._state.transaction():
             return self._step(lambda: self._answer(file_name, data))
+
+    def start_day(self, day: date, faults: frozenset[Fault] = frozenset()) -> None:
+        """Let it be this day, on which the bank has these faults. Whoever drives the bank by the clock says so."""
+        self._faults = faults
+        with self._state.transaction():
+            self._set_day(max(day, self._day() or day))
+            self._state.book_due(day)
+
+    def send_back(self, credit: Booked, reason: Reason) -> None:
+        """A credit comes back today: money on the debtor's account again, shown on the next statement."""
+        entry = Entry(
+            bank_reference=f"{credit.reference}-B",
+            amount_idr=credit.amount_idr,
+            is_credit=True,
+            booking_date=self._day() or _FIRST_DAY,
+            sub_family="RRTN",
+            text=reason.text,
+            message_id=credit.message_id,
+            payment_information_id=credit.payment_information_id,
+            end_to_end_id=credit.end_to_end_id,
+            instruction_id=credit.instruction_id,
+            reason_code=reason.code,
+        )
+        with self._state.transaction():
+            self._state.add_booking(entry, is_booked=True)
+        self._booked(replace(credit, kind="return", reference=entry.bank_reference))
 
     def close_day(self) -> list[Answer]:
         """End the bank's day: what was kept for later, and a statement of what is booked but on no statement yet."""
@@ -110,7 +162,7 @@ class SimulatedBank:
         day = max(self._day() or date.min, *(payment.execution_date or date.min for payment in read.payments))
         self._state.book_due(day)
         self._set_day(day)
-        refused = judge_transfers(read, self.description, self._state, self._seed)
+        refused = judge_transfers(read, self.description, self._state, self._fate)
         self._book(read, refused, number, day)
         answers = self._acknowledge(read, number, day) + self._results(read, refused, number, day)
         if self.description.statements == "per_file":
@@ -150,6 +202,8 @@ class SimulatedBank:
                 batch_count=payment.count,
             )
             self._state.add_booking(debit, is_booked=True)
+            self._booked(Booked("debit", debit.amount_idr, read.message_id, debit.bank_reference))
+        self._tell_transfers(read, refused, number)
         for index, reason in refused.items():
             self._state.add_booking(self._give_back(read, index, reason, number, day, is_reversal=True), is_booked=True)
         fee_idr = self.description.fee_idr * (len(read.transfers) - len(refused))
@@ -157,8 +211,24 @@ class SimulatedBank:
             reference = f"{self._reference(number, 0)}-FEE"
             fee = Entry(reference, fee_idr, False, day, "CHRG", "transfer fees", message_id=read.message_id)
             self._state.add_booking(fee, is_booked=True)
+            self._booked(Booked("fee", fee_idr, read.message_id, reference))
         if Fault.RETURNED_AFTER_CREDIT in self._faults:
             self._book_return(read, refused, number, day)
+
+    def _tell_transfers(self, read: PaymentFile, refused: dict[int, Reason], number: int) -> None:
+        """Say of each transfer what became of its money."""
+        for index, transfer in enumerate(read.transfers):
+            movement = Booked(
+                kind="reversal" if index in refused else "credit",
+                amount_idr=transfer.amount_idr,
+                message_id=read.message_id,
+                reference=f"{self._reference(number, transfer.payment)}-{index + 1:06}",
+                payment_information_id=read.payments[transfer.payment].payment_information_id,
+                end_to_end_id=transfer.end_to_end_id,
+                instruction_id=transfer.instruction_id,
+                account=transfer.account,
+            )
+            self._booked(movement)
 
     def _book_return(self, read: PaymentFile, refused: dict[int, Reason], number: int, day: date) -> None:
         paid = next((index for index in range(len(read.transfers)) if index not in refused), None)

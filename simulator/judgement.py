@@ -1,12 +1,13 @@
 """How a simulated bank judges what it has read: the file as a whole, then transfer by transfer."""
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 from hashlib import blake2b
 
 from simulator.bank_state import BankState
 from simulator.descriptions import JAKARTA, BankDescription, Reason
-from simulator.payment_file import NOT_PROVIDED, PaymentFile
+from simulator.payment_file import NOT_PROVIDED, PaymentFile, Transfer
 
 _MILLION = 1_000_000
 
@@ -44,12 +45,12 @@ def _judge_date(read: PaymentFile, number: int, execution: date | None, bank: Ba
         read.object_to("DT01", f"payment information {number}: execution date before creation or too far ahead")
 
 
-def judge_transfers(read: PaymentFile, bank: BankDescription, state: BankState, seed: int) -> dict[int, Reason]:
-    """The refused transfers: position in the file to reason. Notes every transfer as seen, paid or not.
+Fate = Callable[[Transfer], Reason | None]
+"""Whether and why a transfer fails that is not wrong by itself."""
 
-    What is not wrong by itself fails at the bank's own rate, drawn from the seed and the end-to-end id alone: the same
-    transfer meets the same fate in whatever file it comes.
-    """
+
+def judge_transfers(read: PaymentFile, bank: BankDescription, state: BankState, fate: Fate) -> dict[int, Reason]:
+    """The refused transfers: position in the file to reason. Notes every transfer as seen, paid or not."""
     account = re.compile(bank.account_pattern)
     known = state.known_transfers([transfer.end_to_end_id for transfer in read.transfers])
     refused: dict[int, Reason] = {}
@@ -65,7 +66,7 @@ def judge_transfers(read: PaymentFile, bank: BankDescription, state: BankState, 
         elif not account.fullmatch(transfer.account):
             reason = Reason("AC01", "account number malformed")
         else:
-            reason = draw_failure(bank, seed, transfer.end_to_end_id)
+            reason = fate(transfer)
         if reason:
             refused[index] = reason
         known[transfer.end_to_end_id] = (content, is_paid or reason is None)
@@ -77,7 +78,11 @@ def judge_transfers(read: PaymentFile, bank: BankDescription, state: BankState, 
 
 
 def draw_failure(bank: BankDescription, seed: int, end_to_end_id: str) -> Reason | None:
-    """Whether and why the bank fails this transfer; None for the most, which it pays."""
+    """Whether and why the bank fails this transfer; None for the most, which it pays.
+
+    Drawn at the bank's own rate from the seed and the end-to-end id alone: the same transfer meets the same fate in whatever
+    file it comes.
+    """
     digest = blake2b(f"{seed}|{end_to_end_id}".encode(), digest_size=16).digest()
     if int.from_bytes(digest[:8]) % _MILLION >= bank.rejects_per_million:
         return None

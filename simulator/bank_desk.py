@@ -1,0 +1,220 @@
+"""A simulated bank in time: when it takes what has arrived, when and how its answers come, and what comes back from recipients."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+from simulator.agenda import Agenda, Trace, clock_time
+from simulator.bank import Answer, Booked, SimulatedBank
+from simulator.chance import Chance
+from simulator.descriptions import BankDescription, Reason
+from simulator.faults import Fault
+from simulator.network import Server
+from simulator.payment_file import Transfer
+from simulator.statement import Entry, Statement, write_statement
+
+_EXECUTION = re.compile(rb"<ReqdExctnDt>\D*(\d{4}-\d\d-\d\d)")
+_BY_KIND: Final = {
+    "bank.group_reject": Fault.GROUP_REJECT,
+    "bank.wrong_totals": Fault.WRONG_TOTALS,
+    "bank.stranger": Fault.STRANGER,
+    "bank.exceptions_only": Fault.EXCEPTIONS_ONLY,
+    "bank.contradiction": Fault.CONTRADICTION,
+    "bank.amount_differs": Fault.AMOUNT_DIFFERS,
+}
+_CLOSED = Reason("AC04", "sent back by the recipient's side: account closed")
+_UNREACHED = Reason("MS03", "not reachable at the recipient's side")
+Fates = Mapping[str, tuple[Reason, date | None]]
+"""By the last eight digits of an account: why transfers to it fail, and until when (for ever, when None)."""
+
+
+class Truth:
+    """What all banks have really done, in order, whatever they say of it; for whoever judges."""
+
+    def __init__(self) -> None:
+        self.movements: list[dict[str, Any]] = []
+        self.by_bank_fault: set[str] = set()
+        self.forged: set[str] = set()
+
+
+class BankDesk:
+    """One bank's people and machines. `heard` is told of each movement of money after it happened."""
+
+    def __init__(
+        self,
+        description: BankDescription,
+        agenda: Agenda,
+        chance: Chance,
+        server: Server,
+        truth: Truth,
+        fates: Fates,
+    ) -> None:
+        rng = chance.of("bank", description.code)
+        self.code = description.code
+        self.takes_away = rng.random() < 0.5
+        self.description = replace(
+            description, rejects_per_million=0, statements="per_day" if rng.random() < 0.4 else "per_file"
+        )
+        self.server = server
+        self.heard: Callable[[Booked], None] = lambda _movement: None
+        self.neighbours: list[BankDesk] = []
+        self._agenda, self._chance, self._truth, self._fates = agenda, chance, truth, fates
+        self._bank = SimulatedBank(self.description, fate=self._fate, booked=self._booked)
+        self._outbox = self.description.download_folder
+        self._files = 0
+        self._statements = 0
+        self._where = ""
+        self._recent: list[Booked] = []
+        self._is_busy = False
+        self._withheld: list[Answer] = []
+        server.arrived = self._arrived
+
+    def evening(self) -> None:
+        """The day ends: a statement, if anything was booked that no statement shows."""
+        if not self._is_busy:
+            return
+        self._is_busy = False
+        self._bank.start_day(self._agenda.today)
+        for answer in self._bank.close_day():
+            self._statements += 1
+            self._send(answer, f"{self.code} statement-{self._statements}")
+
+    def last_words(self) -> None:
+        """Asked once more, the bank sends half of what it never sent; the rest it has lost."""
+        for place, (name, data) in enumerate(self._withheld):
+            if place % 2 == 0:
+                self._lay(f"again-{name}", data)
+        self._withheld.clear()
+
+    # --- payment files ----------------------------------------------------------------------------------------------
+
+    def _arrived(self, path: str) -> None:
+        self._files += 1
+        where = f"{self.code} file-{self._files}"
+        data = self.server.files[path][0]
+        hours = 1 + self._chance.of("latency", where).random() * 6
+        if self._chance.strikes("bank.slow", where):
+            hours += 20 + self._chance.of("slow", where).randrange(60)
+        if self._chance.strikes("bank.very_slow", where):
+            hours += 24 * self._chance.of("very slow", where).randrange(5, 14)
+        asked = _EXECUTION.search(data)
+        day = date.fromisoformat(asked[1].decode()) if asked else self._agenda.today
+        when = max(self._agenda.now + timedelta(hours=hours), clock_time(day, 7))
+        self._agenda.at(when, lambda: self._take(path, data, where))
+        if self.takes_away:
+            self._agenda.after(0.2, lambda: self.server.files.pop(path, None) and None)
+
+    def _take(self, path: str, data: bytes, where: str) -> None:
+        faults = frozenset(fault for kind, fault in _BY_KIND.items() if self._chance.strikes(kind, where))
+        self._where, self._recent, self._is_busy = where, [], True
+        self._bank.start_day(self._agenda.today, faults)
+        answers = self._bank.take(path.rpartition("/")[2], data)
+        paid = [movement for movement in self._recent if movement.kind == "credit"]
+        if Fault.CONTRADICTION in faults and paid:
+            self._truth.by_bank_fault.add(paid[0].end_to_end_id)
+        is_silent = self._chance.strikes("bank.silent", where)
+        for place, answer in enumerate(answers):
+            if is_silent:
+                self._withheld.append(answer)
+            else:
+                self._send(answer, f"{where} answer-{place}")
+        self._plan_returns(paid, where)
+
+    def _fate(self, transfer: Transfer) -> Reason | None:
+        reason, until = self._fates.get(transfer.account[-8:], (None, None))
+        if reason is not None and (until is None or self._agenda.today < until):
+            return reason
+        if self._chance.threatens("bank.many_refused", self._where):
+            self._chance.note("bank.many_refused", self._where)
+            return _UNREACHED if self._chance.of("refused", transfer.end_to_end_id).random() < 0.4 else None
+        return None
+
+    def _booked(self, movement: Booked) -> None:
+        self._recent.append(movement)
+        self._truth.movements.append(
+            {
+                "kind": movement.kind,
+                "bank": self.code,
+                "at": self._agenda.now,
+                "amount_idr": movement.amount_idr,
+                "end_to_end_id": movement.end_to_end_id,
+                "participant_account": movement.account,
+                "message_id": movement.message_id,
+            }
+        )
+        self.heard(movement)
+
+    def _plan_returns(self, paid: list[Booked], where: str) -> None:
+        is_flood = bool(paid) and self._chance.strikes("bank.flood_of_returns", where)
+        for place, credit in enumerate(paid):
+            rng = self._chance.of("return", where, place)
+            if (is_flood and rng.random() < 0.5) or self._chance.strikes("transfer.returned", f"{where} {place}"):
+                self._agenda.after(24 * rng.randrange(1, 25) + 3, lambda credit=credit: self._send_back(credit))  # type: ignore[misc]
+
+    def _send_back(self, credit: Booked) -> None:
+        self._is_busy = True
+        self._bank.start_day(self._agenda.today)
+        self._bank.send_back(credit, _CLOSED)
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def _send(self, answer: Answer, where: str) -> None:
+        name, data = answer
+        rng = self._chance.of("answer", where)
+        hours = rng.random() * 5
+        if self._chance.strikes("answer.late", where):
+            hours += 24 * rng.randrange(1, 5)
+        if self._chance.strikes("answer.very_late", where):
+            hours += 24 * rng.randrange(8, 26)
+        if self._chance.strikes("answer.missing", where):
+            self._withheld.append(answer)
+        elif self._chance.strikes("answer.truncated", where):
+            part = data[: rng.randrange(len(data))]
+            self._agenda.after(hours, lambda: self._lay(name, part))
+            self._agenda.after(hours + 30, lambda: self._lay(f"whole-{name}", data))
+        elif self._chance.strikes("answer.in_pieces", where):
+            part = data[: len(data) // 2]
+            self._agenda.after(hours, lambda: self._lay(name, part))
+            self._agenda.after(hours + 26, lambda: self._lay(name, data))
+        elif self._chance.strikes("answer.to_the_wrong_bank", where) and self.neighbours:
+            other = self.neighbours[rng.randrange(len(self.neighbours))]
+            self._agenda.after(hours, lambda: other._lay(name, data))
+            self._agenda.after(hours + 40, lambda: self._lay(name, data))
+        else:
+            self._agenda.after(hours, lambda: self._lay(name, data))
+        self._repeat(answer, where, hours)
+
+    def _repeat(self, answer: Answer, where: str, hours: float) -> None:
+        name, data = answer
+        if self._chance.strikes("answer.twice", where):
+            self._agenda.after(hours + 0.1, lambda: self._lay(f"copy-{name}", data))
+        if self._chance.strikes("answer.again_much_later", where):
+            self._agenda.after(hours + 24 * 20, lambda: self._lay(f"old-{name}", data))
+        if self._chance.strikes("answer.forged", where):
+            self._agenda.after(hours + 0.2, lambda: self._forge(where, data))
+
+    def _lay(self, name: str, data: bytes) -> None:
+        self.server.put(f"{self._outbox}/{name}", data)
+
+    def _forge(self, where: str, data: bytes) -> None:
+        """Something that no bank wrote: rubbish, nothing, an entity, a statement of an account that is not ours."""
+        rng = self._chance.of("forged", where)
+        deposit = Entry("FORGED1", 7_000_000, True, self._agenda.today, "OTHR", "deposit")
+        stranger = replace(self.description, debtor_account="0000009999", code="palsu")
+        texts = (
+            b"",
+            b"\x00\xff" * 40,
+            b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><Document>&a;</Document>',
+            write_statement(Statement(1, self._agenda.today, 1_000_000, (deposit,)), stranger),
+            data.replace(b"IDR", b"USD"),
+        )
+        name = f"palsu-{where.replace(' ', '-')}.xml"
+        self._truth.forged.add(name)
+        self._lay(name, texts[rng.randrange(len(texts))])
+
+
+def describe(trace: Trace, movement: Booked, code: str) -> None:
+    """Add a movement to the trace, without its account."""
+    trace.add(code, f"{movement.kind} {movement.amount_idr} {movement.end_to_end_id or movement.message_id}")
