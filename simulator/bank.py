@@ -14,14 +14,19 @@ from typing import Literal
 from simulator.bank_state import BankState
 from simulator.descriptions import JAKARTA, BankDescription, Reason
 from simulator.faults import (
+    DAYS_LATE,
     DIFFERENCE_IDR,
     GROUP_REFUSAL,
+    HELD_BACK_IDR,
     RETURN_REASON,
+    RETURNS,
     STRANGE_DEPOSIT_IDR,
     Fault,
+    settle_refused,
     spoil_report,
 )
 from simulator.judgement import Fate, draw_failure, judge_file, judge_transfers
+from simulator.notification import write_notification
 from simulator.payment_file import Payment, PaymentFile, Transfer, read_payment_file
 from simulator.statement import Entry, Statement, write_statement
 from simulator.status_report import PaymentStatus, StatusReport, TransferStatus, write_status_report
@@ -147,7 +152,12 @@ class SimulatedBank:
         last = self._state.book_due(None)
         if last is not None:
             self._set_day(last)
-        return answers + self._state_account()
+        if Fault.RETURN_NOTIFIED not in self._faults:
+            return answers + self._notified() + self._state_account()
+        answers += self._notified()
+        for name, data in self._state_account():
+            self._state.keep_for_later(name, data)
+        return answers
 
     def _answer(self, file_name: str, data: bytes) -> list[Answer]:
         digest = sha256(data).hexdigest()
@@ -159,12 +169,16 @@ class SimulatedBank:
             read.reasons.append(GROUP_REFUSAL)
         if read.reasons:
             return [self._report(self._refusal(read, number))]
-        day = max(self._day() or date.min, *(payment.execution_date or date.min for payment in read.payments))
+        late = timedelta(days=DAYS_LATE if Fault.EXECUTED_LATE in self._faults else 0)
+        asked = max(payment.execution_date or date.min for payment in read.payments)
+        day = max(self._day() or date.min, asked + late)
         self._state.book_due(day)
         self._set_day(day)
         refused = judge_transfers(read, self.description, self._state, self._fate)
         self._book(read, refused, number, day)
         answers = self._acknowledge(read, number, day) + self._results(read, refused, number, day)
+        if Fault.NOTIFIED in self._faults:
+            answers += self._notified()
         if self.description.statements == "per_file":
             answers += self._late_or_now(self._state_account())
         return answers
@@ -203,6 +217,10 @@ class SimulatedBank:
             )
             self._state.add_booking(debit, is_booked=True)
             self._booked(Booked("debit", debit.amount_idr, read.message_id, debit.bank_reference))
+            if Fault.DEBITED_TWICE in self._faults:
+                again = replace(debit, bank_reference=f"{debit.bank_reference}-2")
+                self._state.add_booking(again, is_booked=True)
+                self._booked(Booked("debit", again.amount_idr, read.message_id, again.bank_reference))
         self._tell_transfers(read, refused, number)
         for index, reason in refused.items():
             self._state.add_booking(self._give_back(read, index, reason, number, day, is_reversal=True), is_booked=True)
@@ -212,8 +230,11 @@ class SimulatedBank:
             fee = Entry(reference, fee_idr, False, day, "CHRG", "transfer fees", message_id=read.message_id)
             self._state.add_booking(fee, is_booked=True)
             self._booked(Booked("fee", fee_idr, read.message_id, reference))
-        if Fault.RETURNED_AFTER_CREDIT in self._faults:
-            self._book_return(read, refused, number, day)
+        for entry in self._come_back(read, refused, number, _next_weekday(day)):
+            self._state.add_booking(entry, is_booked=False)
+            kind: BookingKind = "return" if entry.is_credit else "credit"
+            about = (entry.message_id, entry.bank_reference, entry.payment_information_id, entry.end_to_end_id)
+            self._booked(Booked(kind, entry.amount_idr, *about, entry.instruction_id))
 
     def _tell_transfers(self, read: PaymentFile, refused: dict[int, Reason], number: int) -> None:
         """Say of each transfer what became of its money."""
@@ -230,12 +251,33 @@ class SimulatedBank:
             )
             self._booked(movement)
 
-    def _book_return(self, read: PaymentFile, refused: dict[int, Reason], number: int, day: date) -> None:
+    def _come_back(self, read: PaymentFile, refused: dict[int, Reason], number: int, day: date) -> list[Entry]:
+        """What is booked on a later day: transfers that come back, and one that is paid although it was refused."""
         paid = next((index for index in range(len(read.transfers)) if index not in refused), None)
-        if paid is not None:
-            next_weekday = day + timedelta(days=3 if day.weekday() == 4 else 2 if day.weekday() == 5 else 1)
-            entry = self._give_back(read, paid, RETURN_REASON, number, next_weekday, is_reversal=False)
-            self._state.add_booking(entry, is_booked=False)
+        entries = []
+        if paid is not None and any(name in self._faults for name in RETURNS[:4]):
+            back = self._give_back(read, paid, RETURN_REASON, number, day, is_reversal=False)
+            entries += [back] if {Fault.RETURNED_AFTER_CREDIT, Fault.RETURNED_TWICE} & self._faults else []
+            if Fault.RETURNED_TWICE in self._faults:
+                entries.append(replace(back, bank_reference=f"{back.bank_reference}-2"))
+            if Fault.RETURNED_LESS in self._faults:
+                entries.append(replace(back, amount_idr=back.amount_idr - HELD_BACK_IDR))
+            if Fault.RETURNED_STRANGER in self._faults:
+                reference = f"{back.bank_reference}-S"
+                stranger = replace(back, bank_reference=reference, end_to_end_id=f"STRANGER{number:07}")
+                entries.append(replace(stranger, message_id="", payment_information_id="", instruction_id=""))
+        for index in sorted(refused)[:1]:
+            back = self._give_back(read, index, RETURN_REASON, number, day, is_reversal=False)
+            if Fault.RETURNED_UNPAID in self._faults:
+                entries.append(back)
+            if Fault.PAID_AFTER_REJECTION in self._faults:
+                entries.append(
+                    replace(
+                        back, bank_reference=f"{back.bank_reference}-P", is_credit=False, sub_family="DMCT",
+                        reason_code="", text="credit transfer",
+                    )
+                )  # fmt: skip
+        return entries
 
     def _give_back(
         self, read: PaymentFile, index: int, reason: Reason, number: int, day: date, *, is_reversal: bool
@@ -273,8 +315,31 @@ class SimulatedBank:
         statement = Statement(self._state.next_number("statements"), day, self._closing_idr(), tuple(entries))
         self._state.set_number("closing_idr", statement.closing_idr)
         self._state.forget_booked_entries()
+        self._state.set_number("notified_entries", 0)
         name = f"{self.description.code}-camt053-{day:%Y%m%d}-{statement.sequence:06}.xml"
+        if Fault.STATEMENT_CORRECTED in self._faults:
+            corrected_at = datetime.combine(day + timedelta(days=1), time(9), JAKARTA)
+            corrected = write_statement(statement, self.description, corrected_at)
+            self._state.keep_for_later(f"corrected-{name}", corrected)
+            wrong = replace(entries[0], amount_idr=entries[0].amount_idr + DIFFERENCE_IDR)
+            statement = replace(statement, entries=(wrong, *entries[1:]))
         return [(name, write_statement(statement, self.description))]
+
+    def _notified(self) -> list[Answer]:
+        """A notification of what is booked and was told by none so far.
+
+        Bookings are in the order of their days, and none is dated before what is booked already.
+        """
+        if not {Fault.NOTIFIED, Fault.RETURN_NOTIFIED} & self._faults:
+            return []
+        booked = self._state.booked_entries()
+        entries = booked[self._state.number("notified_entries") or 0 :]
+        if not entries:
+            return []
+        self._state.set_number("notified_entries", len(booked))
+        number = self._state.next_number("notifications")
+        name = f"{self.description.code}-camt054-{entries[-1].booking_date:%Y%m%d}-{number:06}.xml"
+        return [(name, write_notification(number, entries, self.description))]
 
     # --- the answers ------------------------------------------------------------------------------------------------
 
@@ -322,7 +387,12 @@ class SimulatedBank:
         for payment in report.payments:
             payment.status = _common_status({transfer.status for transfer in payment.transfers})
         report.group_status = _common_status({payment.status for payment in report.payments})
+        if Fault.PAID_AFTER_REJECTION in self._faults:
+            for late in settle_refused(report, self.description.settled_status):
+                self._state.keep_for_later(*self._report(late))
         answers = [self._report(spoiled) for spoiled in spoil_report(report, self._faults)]
+        if Fault.REPORT_ID_REUSED in self._faults and len(answers) > 1:
+            answers[-1] = (f"again-{answers[-1][0]}", answers[-1][1])
         if Fault.TRUNCATED_ANSWER in self._faults:
             name, data = answers[0]
             self._state.keep_for_later(f"whole-{name}", data)
@@ -341,6 +411,10 @@ class SimulatedBank:
             bank_reference="" if reason else f"{self._reference(number, transfer.payment)}-{index + 1:06}",
             reason=reason,
         )
+
+
+def _next_weekday(day: date) -> date:
+    return day + timedelta(days=3 if day.weekday() == 4 else 2 if day.weekday() == 5 else 1)
 
 
 def _common_status(statuses: set[str]) -> str:

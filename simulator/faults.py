@@ -5,16 +5,21 @@ bank says are applied to its finished, honest answer here; faults in what it doe
 """
 
 from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 
 from schemas.errors import WrongUsage
 from simulator.descriptions import Reason
 from simulator.status_report import PaymentStatus, StatusReport, TransferStatus
 
+RETURNS = ("returned_after_credit", "returned_twice", "returned_less", "returned_stranger", "returned_unpaid")
+"""The faults by which money comes back; the first four send back a transfer that was paid, or look as if."""
 LATE_REJECTION = Reason("AC04", "account closed, found after the transfer was accepted")
 RETURN_REASON = Reason("AC04", "sent back by the recipient's side: account closed")
 GROUP_REFUSAL = Reason("MS03", "file refused, reason not given")
 DIFFERENCE_IDR = 100_000
+HELD_BACK_IDR = 5_000
+DAYS_LATE = 10
 STRANGE_DEPOSIT_IDR = 1_000_000
 
 
@@ -32,7 +37,20 @@ class Fault(StrEnum):
     STATEMENT_GAP = "statement_gap"  # a statement with a deposit on it is never sent
     EXCEPTIONS_ONLY = "exceptions_only"  # the report lists the rejected alone
     CONTRADICTION = "contradiction"  # a second report rejects a transfer that the first accepted; no reversal follows
+    PAID_AFTER_REJECTION = (
+        "paid_after_rejection"  # a refused and reversed transfer is debited, and told as settled, later
+    )
+    REPORT_ID_REUSED = "report_id_reused"  # a second report with other content bears the first one's message id
+    DEBITED_TWICE = "debited_twice"  # a file is debited twice, under two references of the bank
+    EXECUTED_LATE = "executed_late"  # the bank executes and books ten days after the date that it was asked for
+    STATEMENT_CORRECTED = "statement_corrected"  # a statement shows more than was booked; a corrected one comes later
+    NOTIFIED = "notified"  # each booking is told by a notification before the statement shows it
     RETURNED_AFTER_CREDIT = "returned_after_credit"  # the first accepted transfer comes back later
+    RETURN_NOTIFIED = "return_notified"  # what is booked later is told by a notification, and stated a day after that
+    RETURNED_TWICE = "returned_twice"  # the first accepted transfer comes back twice, later
+    RETURNED_LESS = "returned_less"  # the first accepted transfer comes back later with less than was paid
+    RETURNED_STRANGER = "returned_stranger"  # a payment comes back later that was never sent
+    RETURNED_UNPAID = "returned_unpaid"  # a transfer that was refused and reversed comes back once more, later
     REFUSE_KEY = "refuse_key"  # the server does not accept the client's key
     HOST_KEY_CHANGED = "host_key_changed"  # the server shows another host key than the one made known
     CONNECTION_CUT = "connection_cut"  # the first upload breaks off after some bytes
@@ -56,6 +74,8 @@ def spoil_report(report: StatusReport, faults: frozenset[Fault]) -> list[StatusR
     reports = [report]
     if Fault.CONTRADICTION in faults:
         reports += _contradict(report)
+    if Fault.REPORT_ID_REUSED in faults:
+        reports += _say_again(report, "PDNG", None)
     if Fault.STRANGER in faults:
         _add_stranger(report)
     if Fault.EXCEPTIONS_ONLY in faults:
@@ -71,14 +91,25 @@ def spoil_report(report: StatusReport, faults: frozenset[Fault]) -> list[StatusR
 
 
 def _contradict(report: StatusReport) -> list[StatusReport]:
+    return [replace(each, message_id=f"{report.message_id}-2") for each in _say_again(report, "RJCT", LATE_REJECTION)]
+
+
+def settle_refused(report: StatusReport, status: str) -> list[StatusReport]:
+    """A later report by which the first refused transfer is settled after all; none where none was refused."""
+    later = replace(report, created_at=report.created_at + timedelta(days=1), message_id=f"{report.message_id}-3")
+    return _say_again(later, status, None, of_refused=True)
+
+
+def _say_again(
+    report: StatusReport, status: str, reason: Reason | None, of_refused: bool = False
+) -> list[StatusReport]:
+    """A report of one transfer alone, the first that was refused or the first that was not, with another status."""
     for payment in report.payments:
         for transfer in payment.transfers:
-            if transfer.status != "RJCT":
-                rejected = replace(transfer, status="RJCT", bank_reference="", reason=LATE_REJECTION)
-                block = PaymentStatus(
-                    payment.payment_information_id, payment.count, payment.sum_idr, "PART", [rejected]
-                )
-                return [replace(report, message_id=f"{report.message_id}-2", group_status="PART", payments=[block])]
+            if (transfer.status == "RJCT") == of_refused:
+                again = replace(transfer, status=status, bank_reference="", reason=reason)
+                block = PaymentStatus(payment.payment_information_id, payment.count, payment.sum_idr, "PART", [again])
+                return [replace(report, group_status="PART", payments=[block])]
     return []
 
 

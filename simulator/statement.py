@@ -49,9 +49,13 @@ class Statement:
         return self.opening_idr + sum(entry.signed_idr for entry in self.entries)
 
 
-def write_statement(statement: Statement, bank: BankDescription) -> bytes:
-    """The statement as a complete camt.053 of the bank's version, UTF-8; created at 17:00 of its booking day."""
-    created = datetime.combine(statement.booking_date, time(17), JAKARTA).isoformat()
+def write_statement(statement: Statement, bank: BankDescription, created_at: datetime | None = None) -> bytes:
+    """The statement as a complete camt.053 of the bank's version, UTF-8; created at 17:00 of its booking day.
+
+    A corrected one is the same statement created later.
+    """
+    closed = datetime.combine(statement.booking_date, time(17), JAKARTA).isoformat()
+    created = closed if created_at is None else created_at.isoformat()
     opened = datetime.combine(statement.booking_date, time(0), JAKARTA).isoformat()
     identifier = f"{bank.code.upper()}-STMT-{statement.sequence:06}"
     bic_tag = "BIC" if bank.camt053 == "camt.053.001.02" else "BICFI"
@@ -60,13 +64,13 @@ def write_statement(statement: Statement, bank: BankDescription) -> bytes:
         f'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{bank.camt053}"><BkToCstmrStmt>\n'
         f"<GrpHdr><MsgId>{identifier}</MsgId><CreDtTm>{created}</CreDtTm></GrpHdr>\n"
         f"<Stmt><Id>{identifier}</Id><ElctrncSeqNb>{statement.sequence}</ElctrncSeqNb><CreDtTm>{created}</CreDtTm>"
-        f"<FrToDt><FrDtTm>{opened}</FrDtTm><ToDtTm>{created}</ToDtTm></FrToDt>\n"
+        f"<FrToDt><FrDtTm>{opened}</FrDtTm><ToDtTm>{closed}</ToDtTm></FrToDt>\n"
         f"<Acct><Id><Othr><Id>{bank.debtor_account}</Id></Othr></Id><Ccy>IDR</Ccy>"
         f"<Svcr>{bank.agent_element(bic_tag)}</Svcr></Acct>\n"
     )
     balances = _balance("OPBD", statement.opening_idr, statement) + _balance("CLBD", statement.closing_idr, statement)
-    entries = "".join(_entry(number, entry, bank) for number, entry in enumerate(statement.entries, start=1))
-    text = head + balances + _summary(statement.entries) + entries + "</Stmt></BkToCstmrStmt></Document>\n"
+    text = head + balances + summary(statement.entries) + entries_of(statement.entries, bank)
+    text += "</Stmt></BkToCstmrStmt></Document>\n"
     return text.encode("utf-8")
 
 
@@ -77,7 +81,8 @@ def _balance(kind: str, amount_idr: int, statement: Statement) -> str:
     )
 
 
-def _summary(entries: Iterable[Entry]) -> str:
+def summary(entries: Iterable[Entry]) -> str:
+    """How many entries there are and what they sum to, of both sides and of each."""
     credited = [entry.amount_idr for entry in entries if entry.is_credit]
     debited = [entry.amount_idr for entry in entries if not entry.is_credit]
     totals = (("TtlNtries", credited + debited), ("TtlCdtNtries", credited), ("TtlDbtNtries", debited))
@@ -85,6 +90,11 @@ def _summary(entries: Iterable[Entry]) -> str:
         f"<{tag}><NbOfNtries>{len(amounts)}</NbOfNtries><Sum>{sum(amounts)}</Sum></{tag}>" for tag, amounts in totals
     )
     return f"<TxsSummry>{elements}</TxsSummry>\n"
+
+
+def entries_of(entries: Iterable[Entry], bank: BankDescription) -> str:
+    """The entries, numbered from 1; in statements and notifications they are written alike."""
+    return "".join(_entry(number, entry, bank) for number, entry in enumerate(entries, start=1))
 
 
 def _entry(number: int, entry: Entry, bank: BankDescription) -> str:
@@ -119,11 +129,12 @@ def _details(entry: Entry, bank: BankDescription) -> str:
         amount_details = f"<AmtDtls><TxAmt>{amount}</TxAmt></AmtDtls>"
     else:
         amount_details = f"{amount}<CdtDbtInd>{_indicator(entry.is_credit)}</CdtDbtInd>"
+    why = f"<Rsn><Cd>{entry.reason_code}</Cd></Rsn><AddtlInf>{escape(entry.text)}</AddtlInf>"
     return (
         f"<NtryDtls><TxDtls><Refs>{message}<AcctSvcrRef>{entry.bank_reference}</AcctSvcrRef>{payment}{instruction}"
         f"<EndToEndId>{entry.end_to_end_id}</EndToEndId></Refs>{amount_details}"
-        f"<RtrInf><Rsn><Cd>{entry.reason_code}</Cd></Rsn><AddtlInf>{escape(entry.text)}</AddtlInf></RtrInf>"
-        "</TxDtls></NtryDtls>"
+        + (f"<RtrInf>{why}</RtrInf>" if entry.reason_code else "")
+        + "</TxDtls></NtryDtls>"
     )
 
 

@@ -42,6 +42,10 @@ class Answers:
     def statements(self) -> list[bytes]:
         return [data for name, data in self.all if "-camt053-" in name]
 
+    @property
+    def notifications(self) -> list[bytes]:
+        return [data for name, data in self.all if "-camt054-" in name]
+
     def statuses(self, report: int = -1) -> dict[str, str]:
         rows = nodes(self.reports[report], "CstmrPmtStsRpt/OrgnlPmtInfAndSts/TxInfAndSts")
         return {str(row.findtext("{*}OrgnlEndToEndId")): str(row.findtext("{*}TxSts")) for row in rows}
@@ -386,6 +390,86 @@ def test_a_return_comes_on_a_later_statement_with_its_reason_and_is_no_reversal(
     assert texts(statement, "BkToCstmrStmt/Stmt/Ntry/NtryDtls/TxDtls/RtrInf/Rsn/Cd") == ["AC04"]
     assert texts(statement, "BkToCstmrStmt/Stmt/Ntry/BookgDt/Dt") == ["2020-05-06"]
     assert nodes(statement, "BkToCstmrStmt/Stmt/Ntry/RvslInd") == []
+
+
+NOTIFIED = "BkToCstmrDbtCdtNtfctn/Ntfctn/Ntry"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_notification_tells_what_the_statement_shows_and_is_valid_against_the_official_schema(code: str) -> None:
+    bank = replace(describe_bank(code), rejects_per_million=500_000, statements="per_file")
+    answers = take(SimulatedBank(bank, faults=parse_faults("notified")), payment_file(bank, pays(10)))
+    (notification,), (statement,) = answers.notifications, answers.statements
+    load_schema(bank.camt053.replace("053", "054")).assertValid(etree.fromstring(notification))
+    for what in ("Amt", "AcctSvcrRef", "NtryDtls/TxDtls/Refs/EndToEndId"):
+        told = texts(notification, f"{NOTIFIED}/{what}")
+        assert told == texts(statement, f"BkToCstmrStmt/Stmt/Ntry/{what}")
+        assert told
+
+
+def test_a_return_that_is_notified_is_stated_a_day_later() -> None:
+    bank, _ = faulty("returned_after_credit+return_notified")
+    first, second = Answers(bank.close_day()), Answers(bank.close_day())
+    assert texts(first.notifications[0], f"{NOTIFIED}/NtryDtls/TxDtls/RtrInf/Rsn/Cd") == ["AC04"]
+    assert (first.statements, second.notifications) == ([], [])
+    assert amounts(second.statements[0])[1] == [600_000]
+
+
+COME_BACK = {
+    "returned_twice": [("SYNTHETIC000001", 600_000), ("SYNTHETIC000001", 600_000)],
+    "returned_less": [("SYNTHETIC000001", 595_000)],
+    "returned_stranger": [("STRANGER0000001", 600_000)],
+    "returned_unpaid": [],
+}
+
+
+@pytest.mark.parametrize("fault", COME_BACK)
+def test_each_fault_of_returns_sends_back_what_its_name_says(fault: str) -> None:
+    bank, _ = faulty(fault)
+    statements = Answers(bank.close_day()).statements
+    found = [
+        (str(entry.findtext(".//{*}EndToEndId")), int(str(entry.findtext("{*}Amt"))))
+        for statement in statements
+        for entry in nodes(statement, "BkToCstmrStmt/Stmt/Ntry")
+    ]
+    assert found == COME_BACK[fault]
+
+
+def test_what_was_refused_comes_back_or_is_paid_once_more_on_a_later_day() -> None:
+    bank, answers = faulty("returned_unpaid+paid_after_rejection", 10, HALF_REJECTED)
+    refused = next(identifier for identifier, status in answers.statuses().items() if status == "RJCT")
+    later = Answers(bank.close_day())
+    assert later.statuses() == {refused: "ACSC"}
+    (statement,) = later.statements
+    assert amounts(statement)[1] == [600_000, -600_000]
+    assert texts(statement, "BkToCstmrStmt/Stmt/Ntry/NtryDtls/TxDtls/Refs/EndToEndId") == [refused] * 2
+
+
+def test_a_file_debited_twice_is_so_under_two_references() -> None:
+    (statement,) = faulty("debited_twice")[1].statements
+    assert amounts(statement)[1] == [-3_600_000] * 2
+    assert len(set(texts(statement, "BkToCstmrStmt/Stmt/Ntry/AcctSvcrRef"))) == 2
+
+
+def test_a_file_that_is_executed_late_is_booked_ten_days_after_the_day_asked_for() -> None:
+    (statement,) = faulty("executed_late")[1].statements
+    assert texts(statement, "BkToCstmrStmt/Stmt/Ntry/BookgDt/Dt") == ["2020-05-15"]
+
+
+def test_a_reused_report_id_stands_on_two_reports_of_other_content() -> None:
+    _, answers = faulty("report_id_reused")
+    ids = [texts(report, "CstmrPmtStsRpt/GrpHdr/MsgId") for report in answers.reports]
+    assert ids[0] == ids[1]
+    assert (len(answers.statuses(0)), answers.statuses(1)) == (6, {"SYNTHETIC000001": "PDNG"})
+
+
+def test_a_corrected_statement_bears_the_id_of_the_wrong_one_and_a_later_time() -> None:
+    bank, wrong = faulty("statement_corrected")
+    (corrected,) = Answers(bank.close_day()).statements
+    assert [amounts(one)[1] for one in (wrong.statements[0], corrected)] == [[-3_700_000], [-3_600_000]]
+    written = [texts(one, "BkToCstmrStmt/Stmt/CreDtTm") for one in (wrong.statements[0], corrected)]
+    assert written[0] < written[1]
+    assert len({tuple(texts(one, "BkToCstmrStmt/Stmt/Id")) for one in (wrong.statements[0], corrected)}) == 1
 
 
 def test_an_unknown_fault_or_bank_is_wrong_usage_and_names_the_known_ones() -> None:
