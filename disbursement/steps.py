@@ -19,7 +19,7 @@ from disbursement.release import PURPOSE, RELEASABLE, check_release
 from disbursement.sources.drop import Drop
 from disbursement.sources.opening import identity, opened
 from disbursement.sources.origin import Origin, origin_of
-from ledger import audit, chain, consent, journal, landing, money, queries, store
+from ledger import audit, chain, consent, journal, landing, money, queries, returned, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
@@ -221,7 +221,7 @@ def fund(
     with house.store.transaction() as connection:
         known = {row["reference"]: row for row in queries.whole(connection, "funds").to_pylist()}
         if reference not in known:
-            funding.check_sums(told, known, queries.open_amount_idr(connection))
+            funding.check_sums(told, known, returned.committed_idr(connection))
             _save_receipt(house, connection, told.settled(today, known.get(corrects or "")))
         elif not told.is_repeated_by(known[reference]):
             raise funding.other_content(reference)
@@ -243,7 +243,7 @@ def _save_receipt(house: House, connection: store.Connection, receipt: funding.R
         connection, at=house.at, actor=house.actor, kind="funded", subject=receipt.reference, details=details
     )
     way = ("cash", "funder") if receipt.amount_idr > 0 else ("funder", "cash")
-    posting = journal.Posting(*way, abs(receipt.amount_idr), receipt.reference, event)
+    posting = journal.Posting(*way, abs(receipt.amount_idr), receipt.reference, event, fiscal_year=receipt.fiscal_year)
     journal.post(connection, [posting], house.at)
 
 
@@ -257,8 +257,11 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
         made = orders.make(house, connection, period, maker, execution_date, gate)
         gate.stop_if_failed()
         new_idr = pc.sum(made.instructions.column("amount_idr")).as_py() or 0
-        funding.check_covered(queries.funded_idr(connection), queries.open_amount_idr(connection), new_idr)
+        before_idr = returned.committed_idr(connection)
         orders.save(house, connection, made, period, maker)
+        # What is sent again after it came back was committed before, so what is new is what the record grew by.
+        added_idr = returned.committed_idr(connection) - before_idr
+        funding.check_covered(queries.funded_idr(connection), before_idr, added_idr)
         if made.instructions.num_rows:
             gate.check("allocations_kept.v1", _beyond_allocations(house, connection))
     waiting = [row["batch"] for row in queries.batches(house.store, period) if row["state"] == "drafted"]

@@ -67,21 +67,11 @@ def move_files(
 
 def record_state(connection: Connection, file_name: str, state: str, evidence: str, at: datetime) -> None:
     """Record one more state of a file, with what proves it; the first that leaves our hands takes its money from the cash."""
-    file = queries.file_money(connection, file_name)
+    before = queries.file_state(connection, file_name)
     seq = store.next_seq(connection, store.file_states)
     row = {"seq": seq, "file_name": file_name, "state": state, "evidence": evidence, "at": to_micros(at)}
     store.insert(connection, store.file_states, [row])
-    if way := journal.movement(file["state"], state):
-        posting = journal.Posting(
-            *way,
-            file["control_sum_idr"],
-            subject=file_name,
-            evidence=evidence,
-            transaction_count=file["transaction_count"],
-            channel=file["channel"],
-            period=file["period"],
-        )
-        journal.post(connection, [posting], at)
+    journal.post(connection, journal.of_file(connection, file_name, before, state, evidence), at)
 
 
 def withdraw(house: House, connection: Connection, batch: str, person: str, reason: str) -> int:

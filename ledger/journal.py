@@ -12,7 +12,7 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ledger import store
+from ledger import returned, store
 from ledger.instants import to_micros
 from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.fields import TEXT, WHOLE
@@ -25,7 +25,7 @@ class Posting:
     """One movement of money: whole rupiah of so many instructions (none for money received) from `credit` to `debit`.
 
     `subject` is the file or the reference that it is about; `evidence` the hash of an event or the SHA-256 of a received
-    file. Money received belongs to no channel and no period.
+    file. Money received belongs to no channel and no period, but to a budget year.
     """
 
     debit: str
@@ -36,6 +36,7 @@ class Posting:
     transaction_count: int = 0
     channel: str | None = None
     period: str | None = None
+    fiscal_year: int | None = None
 
 
 def movement(before: str, after: str) -> tuple[str, str] | None:
@@ -44,14 +45,38 @@ def movement(before: str, after: str) -> tuple[str, str] | None:
     return None if debit == credit else (debit, credit)
 
 
+def of_file(connection: sa.Connection, file_name: str, before: str, after: str, evidence: str) -> list[Posting]:
+    """The movements of a file that passes from one state to another: one for each budget year of its instructions.
+
+    Where it leaves our hands, what it sends again of payments that came back goes first from `returned` to the cash; where the
+    bank refused the upload, it goes back.
+    """
+    way = movement(before, after)
+    if way is None:
+        return []
+    i = store.instructions.c
+    keys = (i.channel, i.period, i.fiscal_year)
+    query = sa.select(*keys, sa.func.count(), sa.func.sum(i.amount_idr)).where(i.file_name == file_name)
+    own = [(*row[:3], int(row[3]), int(row[4])) for row in connection.execute(query.group_by(*keys).order_by(*keys))]
+    again: tuple[str, str] | None = None
+    if before in returned.UNSENT or after in returned.UNSENT:
+        again = ("cash", "returned") if before in returned.UNSENT else ("returned", "cash")
+    sums = [(way, row) for row in own] + [(again, row) for row in returned.behind(connection, file_name) if again]
+    postings = [
+        Posting(*to_from, amount_idr, file_name, evidence, count, channel, period, year)
+        for to_from, (channel, period, year, count, amount_idr) in sums
+        if to_from
+    ]
+    return sorted(postings, key=lambda each: each.credit != "returned")
+
+
 def post(connection: sa.Connection, postings: Iterable[Posting], at: datetime) -> int:
     """Add rows within the caller's transaction, in their order; returns how many.
 
-    An account that is not in the list is a bug; an amount that is not positive breaks a CHECK.
+    An account that is not in the list, or an amount that is not positive, breaks a CHECK.
     """
     first = store.next_seq(connection, store.journal)
     added = [{"seq": seq, "at": to_micros(at), **asdict(each)} for seq, each in enumerate(postings, first)]
-    assert all(row["debit"] in ACCOUNTS and row["credit"] in ACCOUNTS for row in added), "accounts of the list"
     return store.insert(connection, store.journal, added)
 
 
@@ -64,26 +89,33 @@ def rows(connection: sa.Connection, period: str | None = None) -> pa.Table:
     return store.read(connection, query)
 
 
-def trial_balance(connection: sa.Connection, period: str | None = None, until_us: int | None = None) -> pa.Table:
+def trial_balance(
+    connection: sa.Connection,
+    period: str | None = None,
+    until_us: int | None = None,
+    *,
+    channel: str | None = None,
+    fiscal_year: int | None = None,
+) -> pa.Table:
     """Every account in the list's order: account, debits_idr, credits_idr, balance_idr (debits less credits, whole rupiah)
-    and transaction_count, how many instructions the balance is made of. Of one period, or of what was posted by an instant,
-    when given; balances add to zero.
+    and transaction_count, how many instructions the balance is made of. Of one period, bank or wallet, or budget year, or of
+    what was posted by an instant, when given; balances add to zero.
     """
     j = store.journal.c
+    only = {"period": period, "channel": channel, "fiscal_year": fiscal_year}
+    mine = [j[name] == value for name, value in only.items() if value is not None]
+    if until_us is not None:
+        mine.append(j.at <= until_us)
     sides = sa.union_all(
         sa.select(
-            j.period, j.at, j.debit.label("account"), j.amount_idr.label("debits"), sa.literal(0).label("credits"),
+            j.debit.label("account"), j.amount_idr.label("debits"), sa.literal(0).label("credits"),
             j.transaction_count.label("count"),
-        ),
-        sa.select(j.period, j.at, j.credit, sa.literal(0), j.amount_idr, -j.transaction_count),
+        ).where(*mine),
+        sa.select(j.credit, sa.literal(0), j.amount_idr, -j.transaction_count).where(*mine),
     ).subquery()  # fmt: skip
     query = sa.select(
         sides.c.account, sa.func.sum(sides.c.debits), sa.func.sum(sides.c.credits), sa.func.sum(sides.c.count)
     ).group_by(sides.c.account)
-    if period is not None:
-        query = query.where(sides.c.period == period)
-    if until_us is not None:
-        query = query.where(sides.c.at <= until_us)
     moved = {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in connection.execute(query)}
     sums = [(account, *moved.get(account, (0, 0, 0))) for account in ACCOUNTS]
     return pa.Table.from_pylist(

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger import allocations, queries, store
+from ledger import allocations, queries, returned, store
 from ledger.allocations import whole
 from schemas.codes import FINAL_WITHOUT_PAYMENT, INSTRUCTION_STATES
 
@@ -105,6 +105,20 @@ def figures(
         }
         for key, counts in once.items()
     }
+
+
+def owed_again(
+    connection: sa.Connection, until_us: int, dimension: str | None = None, fiscal_year: int | None = None
+) -> dict[str | None, Figure]:
+    """What had come back and neither been sent again nor deposited by an instant, by a dimension or for None: all of it."""
+    found = returned.owed(until_us).c
+    part = sa.literal(None) if dimension is None else found[DIMENSIONS[dimension]]
+    query = sa.select(part, sa.func.count(sa.distinct(found.participant_id)), sa.func.count(), whole(found.amount_idr))
+    if fiscal_year is not None:
+        query = query.where(found.fiscal_year == fiscal_year)
+    if dimension is not None:
+        query = query.group_by(part)
+    return {_text(key): (int(sums[0]), int(sums[1]), int(sums[2])) for key, *sums in connection.execute(query)}
 
 
 def _text(key: Any) -> str | None:

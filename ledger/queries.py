@@ -209,10 +209,15 @@ def attempt_counts(connection: sa.Connection) -> tuple[int, int]:
 
 
 def open_amount_idr(connection: sa.Connection) -> int:
-    """Whole rupiah of all instructions that are open or paid: what the funds no longer have."""
+    """Whole rupiah of all instructions that are open or paid, and of what went back to the treasury out of the funds.
+
+    What came back and is owed again is not among it: see `ledger.returned`.
+    """
     source, i, e = _with_ends()
-    query = sa.select(sa.func.coalesce(sa.func.sum(i.amount_idr), 0)).select_from(source).where(e.end.is_(None))
-    return int(connection.scalar(query) or 0)
+    d = store.deposits.c
+    asked = sa.select(sa.func.coalesce(sa.func.sum(i.amount_idr), 0)).select_from(source).where(e.end.is_(None))
+    paid_back = sa.select(sa.func.coalesce(sa.func.sum(d.cash_idr + d.returned_idr), 0))
+    return sum(int(connection.scalar(query) or 0) for query in (asked, paid_back))
 
 
 def funded_idr(connection: sa.Connection) -> int | None:
@@ -370,22 +375,11 @@ def file_standing(connection: sa.Connection) -> dict[str, tuple[str, str]]:
     return {row.file_name: (row.state, row.evidence) for row in connection.execute(query)}
 
 
-def file_money(connection: sa.Connection, file_name: str) -> dict[str, Any]:
-    """One file's channel, period, transaction_count, control_sum_idr and state."""
-    f, b, s = store.files.c, store.batches.c, store.file_states.c
-    last = sa.select(s.state).where(s.file_name == file_name).order_by(s.seq.desc()).limit(1).scalar_subquery()
-    query = (
-        sa.select(
-            f.channel,
-            b.period,
-            f.transaction_count,
-            f.control_sum_idr,
-            sa.func.coalesce(last, "drafted").label("state"),
-        )
-        .join(store.batches, f.batch == b.batch)
-        .where(f.file_name == file_name)
-    )
-    return dict(connection.execute(query).mappings().one())
+def file_state(connection: sa.Connection, file_name: str) -> str:
+    """The last state of one file; drafted before its first."""
+    s = store.file_states.c
+    last = sa.select(s.state).where(s.file_name == file_name).order_by(s.seq.desc()).limit(1)
+    return connection.scalar(last) or "drafted"
 
 
 def event_details(connection: sa.Connection, event: str) -> dict[str, Any]:

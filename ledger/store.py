@@ -16,11 +16,12 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ledger.dialects import Rows, dialect_of, make_insert_only, parse_dsn, text_type
+from schemas.codes import ACCOUNTS
 from schemas.errors import InputRejected, TryLater
 from schemas.fields import BYTES, DATE, FIELDS, FLAG, INSTANT, WHOLE
 from schemas.tables import TABLES
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Counted up with every change of a table below, with a revision in `ledger/migrations/versions`: a ledger of another version is
 refused, not guessed at, until `salur upgrade` has brought it here."""
 
@@ -192,7 +193,51 @@ journal = _from_definition(
     "seq",
     sa.CheckConstraint("amount_idr > 0", name="amount_is_positive"),
     sa.CheckConstraint("debit <> credit", name="money_moves"),
+    sa.CheckConstraint(
+        " AND ".join(f"{side} IN ({', '.join(repr(name) for name in ACCOUNTS)})" for side in ("debit", "credit")),
+        name="accounts_of_the_list",
+    ),
     sa.Index("journal_by_period", "period"),
+)
+
+# --- what is claimed back, and what goes back to the treasury ----------------------------------------------------------
+claims = _define("claims", "claim participant_id amount_idr reason person digest at", "claim")
+# Which payments a claim is over. A payment whose claim was cancelled may be claimed again, under the next number.
+claim_items = _define(
+    "claim_items",
+    "end_to_end_id claim_number claim amount_idr",
+    "end_to_end_id claim_number",
+    sa.ForeignKeyConstraint(["claim"], ["claims.claim"]),
+    sa.ForeignKeyConstraint(["end_to_end_id"], ["instructions.end_to_end_id"]),
+)
+claim_acts = _define(
+    "claim_acts",
+    "seq claim act person note at noticed_on? repay_by?",
+    "seq",
+    sa.UniqueConstraint("claim", "act"),
+    sa.ForeignKeyConstraint(["claim"], ["claims.claim"]),
+)
+# As with receipts: one that corrects another names it, and may be negative.
+repayments = _define(
+    "repayments",
+    "reference claim amount_idr person at corrects?",
+    "reference",
+    sa.ForeignKeyConstraint(["claim"], ["claims.claim"]),
+)
+# A correction takes back a whole deposit, which it names; so each can be corrected once.
+deposits = _define(
+    "deposits",
+    "deposit ntpn ntb amount_idr cash_idr returned_idr repaid_idr fiscal_year? period? person at corrects?",
+    "deposit",
+    sa.UniqueConstraint("corrects"),
+    sa.ForeignKeyConstraint(["corrects"], ["deposits.deposit"]),
+)
+deposit_items = _define(
+    "deposit_items",
+    "end_to_end_id deposit_number deposit amount_idr",
+    "end_to_end_id deposit_number",
+    sa.ForeignKeyConstraint(["deposit"], ["deposits.deposit"]),
+    sa.ForeignKeyConstraint(["end_to_end_id"], ["instructions.end_to_end_id"]),
 )
 
 # --- what came back ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ or a statement.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -62,7 +62,8 @@ class Books:
     `decisions`: decisions.v1 in force; `seen`: decisions.v1 that the last `instruct` worked from. `not_instructed`:
     participant_id, benefit, sequence, amount_idr of those due that it left without an instruction (a hold, a name that
     cannot be written). `instructions`: instructions.v1 with state, as recorded; `batches`: batches.v1; `files`: files.v1
-    with state, of the same period. `journal`: the period's trial balance (account, balance_idr, transaction_count).
+    with state, of the same period. `journal`: the period's trial balance (account, balance_idr, transaction_count); `gone`: the
+    account of each returned payment that stands in `returned` no longer, since it was sent again or deposited.
     `matched`: of all files concerned, other periods' too.
     """
 
@@ -74,6 +75,7 @@ class Books:
     batches: pa.Table
     files: pa.Table
     journal: pa.Table
+    gone: Mapping[str, str]
     matched: Matched
 
 
@@ -198,7 +200,8 @@ def _of_journal(books: Books) -> Iterator[dict[str, Any]]:
         for row in books.journal.to_pylist()
         if row["account"] in _MOVED
     }
-    by_state = _sums(books.instructions, "state").items()
+    is_gone = pc.is_in(books.instructions["end_to_end_id"], pa.array(list(books.gone), pa.string()))
+    by_state = _sums(books.instructions.filter(pc.invert(is_gone)), "state").items()
     standing = _gathered((ACCOUNT_OF[state], total) for state, total in by_state if ACCOUNT_OF[state] in _MOVED)
     moved = {account: total for account, total in balances.items() if total != _NOTHING}
     yield from _proofs("journal", _prefixed(books.period, moved), _prefixed(books.period, standing))

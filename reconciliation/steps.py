@@ -13,7 +13,7 @@ from banks import exchange
 from banks.calendars import CalendarMissing, next_banking_day
 from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
-from ledger import chain, consent, journal, queries, store
+from ledger import chain, consent, journal, queries, returned, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
@@ -252,16 +252,20 @@ def _moved_files(matches: pa.Table, standing: Mapping[str, tuple[str, str]]) -> 
             yield {"file_name": name, "state": state, "evidence": proof[name, state]}
 
 
+_OF_POSTINGS = ("channel", "period", "fiscal_year")
+"""What a posting says of the payments that it is made of."""
+
+
 def _postings(was: pa.Table, matches: pa.Table, standing: Mapping[str, tuple[str, str]]) -> Iterator[journal.Posting]:
     """The money that moves with the states: one posting for each file, pair of states and piece of evidence.
 
     `was`: what was recorded of each row of `matches`, in its order.
     """
     moves = matches.select(["file_name", "state", "evidence", "amount_idr"])
-    for name, column in (("before", "state"), ("channel", "channel"), ("period", "period")):
+    for name, column in (("before", "state"), *((each, each) for each in _OF_POSTINGS)):
         moves = moves.append_column(name, was[column])
     moves = moves.filter(pc.not_equal(moves["before"], moves["state"]))
-    keys = ["file_name", "before", "state", "evidence", "channel", "period"]
+    keys = ["file_name", "before", "state", "evidence", *_OF_POSTINGS]
     sums = moves.group_by(keys).aggregate([([], "count_all"), ("amount_idr", "sum")])
     for row in sums.sort_by([(key, "ascending") for key in keys]).to_pylist():
         if way := journal.movement(row["before"], row["state"]):
@@ -271,8 +275,7 @@ def _postings(was: pa.Table, matches: pa.Table, standing: Mapping[str, tuple[str
                 subject=row["file_name"],
                 evidence=row["evidence"] or standing[row["file_name"]][1],
                 transaction_count=row["count_all"],
-                channel=row["channel"],
-                period=row["period"],
+                **{name: row[name] for name in _OF_POSTINGS},
             )
 
 
@@ -334,6 +337,7 @@ def _books(house: House, connection: Connection, period: str, found: Found) -> B
         batches=batches.filter(pc.equal(batches.column("period"), period)),
         files=queries.file_rows(connection, period=period),
         journal=journal.trial_balance(connection, period),
+        gone=returned.gone(connection),
         matched=found.matched,
     )
 

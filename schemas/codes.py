@@ -99,17 +99,25 @@ ACCOUNTS: Final[dict[str, tuple[str, str]]] = {
     "in_transit": ("dalam perjalanan", "in transit"),
     "debited": ("didebit bank, belum dikreditkan", "debited, not yet credited"),
     "credited": ("dikreditkan ke peserta", "credited to participants"),
+    "returned": ("retur, belum dikirim lagi", "returned, not sent again"),
+    "receivable": ("piutang peserta", "receivable from participants"),
+    "claims": ("tagihan pengembalian", "claimed back"),
+    "repaid": ("dikembalikan peserta, belum disetor", "repaid by participants, not deposited"),
+    "deposited": ("disetor ke kas negara", "deposited to the treasury"),
 }
-"""Where money can stand. The funder's is the only account that may owe; what it owes is what was received."""
+"""Where money can stand. The funder's owes what was received; `claims` owes what is claimed back, the other side of
+`receivable` and `repaid`: a claim moves no money, and what participants repay is the treasury's and pays nobody else."""
 
 ACCOUNT_OF: Final[dict[str, str]] = {
-    **dict.fromkeys(("drafted", "released", *sorted(FINAL_WITHOUT_PAYMENT)), "cash"),
+    **dict.fromkeys(("drafted", "released", *sorted(FINAL_WITHOUT_PAYMENT - {"returned"})), "cash"),
     **dict.fromkeys(("unknown", "submitted", "accepted"), "in_transit"),
     "debited": "debited",
     "credited": "credited",
+    "returned": "returned",
 }
 """The account that the money of an instruction stands in, by the instruction's state. What may have reached a bank has
-left the cash; what ended without paying is back in it."""
+left the cash; what ended without paying is back in it, but for what was returned: that is owed again, and leaves its account
+when the next attempt is sent, or by a deposit."""
 
 # --- status codes of pain.002 (ISO 20022 external code sets 4Q2023) --------------------------------------------------
 STATUS_MEANS: Final[dict[str, str]] = {

@@ -190,7 +190,7 @@ TABLES: dict[str, Table] = {
             ),
             _table(
                 "journal.v1",
-                "seq at debit credit amount_idr transaction_count channel? period? subject evidence",
+                "seq at debit credit amount_idr transaction_count channel? period? subject evidence fiscal_year?",
                 "seq",
             ),
             _table(

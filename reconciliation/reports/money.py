@@ -31,6 +31,7 @@ FIGURES = (
     "allocated",
     "funded",
     *money.STATES_OF,
+    "owed_again",
     "held",
     "in_account",
     "left_of_funds",
@@ -38,11 +39,11 @@ FIGURES = (
     "over_allocated",
     "untraced",
 )
-"""Every figure, in the order in which money moves. `in_account` is funded less credited and debited, `left_of_funds` funded less committed, `left_of_allocation` allocated
-less credited; `over_allocated` is asked for beyond a person's line, `untraced` has no number and line of a decision."""
+"""Every figure, in the order in which money moves. `in_account` is funded less credited and debited, `left_of_funds` funded less committed and what is owed again, `left_of_allocation` allocated
+less credited; `owed_again` came back and was neither sent again nor deposited; `over_allocated` is asked for beyond a person's line, `untraced` has no number and line of a decision."""
 LEFT = {
     "in_account": ("funded", ("credited", "debited")),
-    "left_of_funds": ("funded", ("committed",)),
+    "left_of_funds": ("funded", ("committed", "owed_again")),
     "left_of_allocation": ("allocated", ("credited",)),
 }
 """What is left over: of which figure, less which."""
@@ -53,7 +54,7 @@ UNKNOWN = ""
 """The key of what is of no known part."""
 EQUATIONS = {
     "money_received": "receipts, corrections included = what the funder gave by the journal",
-    "money_whereabouts": "received = cash + in transit + debited + credited",
+    "money_whereabouts": "received = cash + in transit + debited + credited + returned",
     "money_account": "balance of the account in the journal = instructions that stand in it",
     "money_batched": "instructed = what batches state",
     "money_committed": "instructed - ended without paying = open or paid",
@@ -194,6 +195,8 @@ def _instructed(connection: Connection, until: int, fiscal_year: int | None) -> 
             for figure, (people, payments, amount_idr) in found.items():
                 if payments or dimension is None:
                     yield _row(figure, amount_idr, dimension or ALL, key, people, payments)
+        for key, (people, payments, amount_idr) in money.owed_again(connection, until, dimension, fiscal_year).items():
+            yield _row("owed_again", amount_idr, dimension or ALL, key, people, payments)
 
 
 def _held(archive: Archive, key: str | None, fiscal_year: int | None) -> Iterator[Row]:
@@ -245,6 +248,7 @@ def _equations(connection: Connection, until: int) -> pa.Table:
     balances = {row["account"]: row for row in journal.trial_balance(connection, until_us=until).to_pylist()}
     ended_count, ended_idr = money.ended(connection, until)
     _, instructed_count, instructed_idr = found.get("instructed", (0, 0, 0))
+    again = money.owed_again(connection, until)[None]
     held_idr = sum(balances[account]["balance_idr"] for account in balances if account != "funder")
     rows = [
         _equation("money_received", ALL, (0, received), (0, -balances["funder"]["balance_idr"])),
@@ -260,7 +264,8 @@ def _equations(connection: Connection, until: int) -> pa.Table:
     for account in sorted(set(ACCOUNT_OF.values()) - {"cash"}):
         balance = balances[account]
         left = (balance["transaction_count"], balance["balance_idr"])
-        rows.append(_equation("money_account", account, left, found.get(account, (0, 0, 0))[1:]))
+        standing = again if account == "returned" else found.get(account, (0, 0, 0))
+        rows.append(_equation("money_account", account, left, standing[1:]))
     return conform(pa.Table.from_pylist(rows, schema=TABLES["proofs.v1"].schema), "proofs.v1")
 
 

@@ -20,7 +20,7 @@ Cells = dict[tuple[str, str, str], dict[str, Any]]
 """The figures of one moment, by dimension, key and figure."""
 
 _PARTED = {
-    **dict.fromkeys((*money.STATES_OF, "held"), tuple(money.DIMENSIONS)),
+    **dict.fromkeys((*money.STATES_OF, "owed_again", "held"), tuple(money.DIMENSIONS)),
     "allocated": ("benefit", "sk", "fiscal_year"),
     "funded": ("fiscal_year",),
 }
@@ -135,7 +135,8 @@ def _equations_differ(told: CycleFacts, moments: list[datetime]) -> bool:
         return True
     for row in rows:
         sides = [(row[f"{side}_count"], row[f"{side}_idr"]) for side in ("left", "right")]
-        side, figure = _SIDES.get(row["stage"], ("right_idr", row["scope"]))
+        of_account = "owed_again" if row["scope"] == "returned" else row["scope"]
+        side, figure = _SIDES.get(row["stage"], ("right_idr", of_account))
         if row["holds"] != (sides[0] == sides[1]):
             return True
         if row[side] != _idr(_cells(told, row["known_at"]), ALL, UNKNOWN, figure):

@@ -23,6 +23,7 @@ FIGURE_WORDS = {
     "credited": Text("Dikreditkan ke peserta", "Credited to participants"),
     "rejected": Text("Ditolak", "Rejected"),
     "returned": Text("Retur", "Returned"),
+    "owed_again": Text("Retur, belum dikirim lagi atau disetor", "Returned, neither sent again nor deposited"),
     "never_arrived": Text("Tidak pernah sampai", "Never arrived"),
     "committed": Text("Terikat: terbuka atau dibayar", "Committed: open or paid"),
     "held": Text("Ditahan oleh keputusan periode terakhir", "Held by the latest period's decisions"),
@@ -30,7 +31,10 @@ FIGURE_WORDS = {
         "Masih di rekening penampungan: diterima − dikreditkan − didebit",
         "Still in the holding account: received − credited − debited",
     ),
-    "left_of_funds": Text("Sisa dana: diterima − terikat", "Left of the funds: received − committed"),
+    "left_of_funds": Text(
+        "Sisa dana: diterima − terikat − retur belum dikirim lagi",
+        "Left of the funds: received − committed − returned, not sent again",
+    ),
     "left_of_allocation": Text(
         "Sisa alokasi: dialokasikan − dikreditkan", "Left of the allocations: allocated − credited"
     ),
@@ -44,7 +48,7 @@ EQUATION_WORDS = {
     ),
     "money_whereabouts": (
         Text("di mana dana berada", "where the money is"),
-        "diterima = kas + dalam perjalanan + didebit + dikreditkan",
+        "diterima = kas + dalam perjalanan + didebit + dikreditkan + retur",
     ),
     "money_account": (
         Text("jurnal → keadaan, semua periode", "journal → states, all periods"),

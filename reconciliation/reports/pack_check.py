@@ -428,6 +428,12 @@ def _check_proofs(tables: Mapping[str, pa.Table]) -> None:
             _damaged(where, f"The file states {files.get(row['scope'])}, the proof {left}.")
 
 
+def _sent_again_idr(row: Mapping[str, Any]) -> int:
+    """What a row of the journal takes from `returned` to be sent again; below zero where it gives it back."""
+    way = (row["debit"], row["credit"])
+    return {("cash", "returned"): 1, ("returned", "cash"): -1}.get(way, 0) * int(row["amount_idr"])
+
+
 def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
     """Each movement has its evidence in the pack, money received is what the chain says, and each account of the period
     holds what the instructions come to that stand in it, unless a proof tells that it does not.
@@ -445,6 +451,8 @@ def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
         elif row["period"] == period:
             moved[row["debit"]] += row["amount_idr"]
             moved[row["credit"]] -= row["amount_idr"]
+            # What is sent again leaves `returned` by a file of another period, or comes back to it where the upload was refused.
+            moved["returned"] += _sent_again_idr(row)
     funded = [
         (name, abs(said["amount_idr"]), *(("cash", "funder") if said["amount_idr"] > 0 else ("funder", "cash")))
         for name, said in details_of(tables["events"], "funded")

@@ -61,7 +61,7 @@ def test_a_return_leaves_the_account_that_it_had_reached(home: Path) -> None:
     assert sent.tally() == {"debited": COUNT - 1, "returned": 1}
     after = routes(sent.house)
     assert {way: after[way] - before.get(way, 0) for way in after if after[way] != before.get(way)} == {
-        ("debited", "cash"): 1
+        ("debited", "returned"): 1
     }
 
 

@@ -56,6 +56,19 @@ class PlainMoney:
         """Every payment made by a moment, with its state at it."""
         return [(each, self.state(each, until)) for each in self.payments if each.made_at <= until]
 
+    def owed_again(self, until: int) -> list[Payment]:
+        """Every payment that came back and of which no later attempt has been sent."""
+        known = self.known(until)
+
+        def sent_again(one: Payment) -> bool:
+            same = (one.who, one.benefit, one.sequence)
+            return any(
+                (each.who, each.benefit, each.sequence) == same and each.attempt > one.attempt and state not in UNSENT
+                for each, state in known
+            )
+
+        return [each for each, state in known if state == "returned" and not sent_again(each)]
+
     def allocated(self, until: int) -> dict[str, tuple[int, int]]:
         """People and rupiah of each decision: the largest that a manifest states, else what its lines add up to."""
         numbers = {sk for at, sk, *_ in [*self.stated, *self.lines] if at <= until}

@@ -167,7 +167,9 @@ class Clerk:
         for each in self._of(name):
             if each.own:  # what has a state of its own needs another, as reconciliation records it
                 self._own(connection, each, after)
-            self._moved(connection, each, state, after)
+            self._moved(connection, each, state, after, journalled=False)
+        postings = journal.of_file(connection, name, state, after, "e")
+        journal.post(connection, postings, self._at())
         self.plain.files[name].append((self.day, after))
 
     def move_one(self, connection: store.Connection, a: int, b: int) -> None:
@@ -192,9 +194,13 @@ class Clerk:
         store.insert(connection, store.instruction_states, [row])
         each.own.append((self.day, after))
 
-    def _moved(self, connection: store.Connection, each: Payment, before: str, after: str) -> None:
-        if way := journal.movement(before, after):
-            posting = journal.Posting(*way, each.amount_idr, each.file, "e", 1, each.channel, each.period)
+    def _moved(
+        self, connection: store.Connection, each: Payment, before: str, after: str, journalled: bool = True
+    ) -> None:
+        if journalled and (way := journal.movement(before, after)):
+            posting = journal.Posting(
+                *way, each.amount_idr, each.file, "e", 1, each.channel, each.period, each.fiscal_year
+            )
             journal.post(connection, [posting], self._at())
         if after in FINAL_WITHOUT_PAYMENT:
             row = {
@@ -221,13 +227,11 @@ def recounted(plain: PlainMoney, until: int) -> dict[tuple[str, str, str], tuple
     """Every figure by (dimension, key, figure): people, payments (or receipts), rupiah."""
     found: dict[tuple[str, str, str], tuple[int | None, int | None, int]] = {}
     known = plain.known(until)
+    figures = {f: [each for each, state in known if state in states] for f, states in money.STATES_OF.items()}
     for dimension, key_of in _KEYS.items():
-        for key in {key_of(each) for each, _ in known} | ({None} if dimension == "all" else set()):
-            for figure, states in money.STATES_OF.items():
-                mine = [each for each, state in known if key_of(each) == key and state in states]
-                if mine or dimension == "all":
-                    sums = len({each.who for each in mine}), len(mine), sum(each.amount_idr for each in mine)
-                    found[dimension, "" if key is None else str(key), figure] = sums
+        for figure, these in (figures | {"owed_again": plain.owed_again(until)}).items():
+            for key, mine in _parted(these, key_of, dimension == "all").items():
+                found[dimension, "" if key is None else str(key), figure] = _summed(mine)
     receipts = [(idr, year) for at, idr, year in plain.receipts if at <= until]
     for year in {year for _, year in receipts}:
         mine_idr = [idr for idr, of in receipts if of == year]
@@ -250,6 +254,15 @@ def recounted(plain: PlainMoney, until: int) -> dict[tuple[str, str, str], tuple
     sums = len({each.who for each in loose}), len(loose), sum(each.amount_idr for each in loose)
     found["all", "", "untraced"] = sums
     return found
+
+
+def _parted(these: list[Payment], key_of: Callable[[Payment], Any], is_all: bool) -> dict[Any, list[Payment]]:
+    keys = {key_of(each) for each in these} | ({None} if is_all else set())
+    return {key: [each for each in these if key_of(each) == key] for key in keys}
+
+
+def _summed(mine: list[Payment]) -> tuple[int, int, int]:
+    return len({each.who for each in mine}), len(mine), sum(each.amount_idr for each in mine)
 
 
 def told(clerk: Clerk, day: int) -> dict[tuple[str, str, str], tuple[int | None, int | None, int]]:

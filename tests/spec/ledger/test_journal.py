@@ -10,10 +10,23 @@ import pytest
 import sqlalchemy as sa
 
 from disbursement import steps
-from ledger import journal, store
+from disbursement.submission import record_state
+from ledger import journal, returned, store
 from ledger.house import House
+from ledger.instants import to_micros
 from schemas.codes import ACCOUNT_OF, ACCOUNTS, FINAL_WITHOUT_PAYMENT, INSTRUCTION_STATES, MOVES
-from tests.lib.small_home import AT, PERIOD, TRANCHE, begun, bytes_of, drafted, released, small_home
+from tests.lib.small_home import (
+    AT,
+    PERIOD,
+    TRANCHE,
+    begun,
+    bytes_of,
+    drafted,
+    instruction,
+    reference,
+    released,
+    small_home,
+)
 
 
 @pytest.fixture
@@ -54,8 +67,10 @@ class TestRows:
             add(house, journal.Posting(debit, credit, amount_idr, "X", "e"))
 
     @pytest.mark.parametrize("accounts", [("cash", "pocket"), ("pocket", "cash")])
-    def test_an_account_that_is_not_in_the_list_is_no_account(self, house: House, accounts: tuple[str, str]) -> None:
-        with pytest.raises(AssertionError):
+    def test_an_account_that_is_not_in_the_list_is_refused_by_the_database(
+        self, house: House, accounts: tuple[str, str]
+    ) -> None:
+        with pytest.raises(sa.exc.IntegrityError, match="accounts_of_the_list"):
             add(house, journal.Posting(*accounts, 1, "X", "e"))
         assert postings(house) == []
 
@@ -103,11 +118,12 @@ class TestTrialBalance:
 class TestStates:
     def test_every_state_has_an_account_and_every_account_its_words(self) -> None:
         assert ACCOUNT_OF.keys() == set(INSTRUCTION_STATES)
-        assert set(ACCOUNT_OF.values()) == ACCOUNTS.keys() - {"funder"}
+        assert set(ACCOUNT_OF.values()) == ACCOUNTS.keys() - {"funder", "receivable", "claims", "repaid", "deposited"}
         assert all(len(set(words)) == 2 and all(words) for words in ACCOUNTS.values())
 
-    def test_what_ended_without_paying_is_back_in_the_cash(self) -> None:
-        assert {ACCOUNT_OF[state] for state in FINAL_WITHOUT_PAYMENT} == {"cash"}
+    def test_what_ended_without_paying_is_back_in_the_cash_but_for_what_came_back_and_is_owed_again(self) -> None:
+        assert {ACCOUNT_OF[state] for state in FINAL_WITHOUT_PAYMENT - {"returned"}} == {"cash"}
+        assert ACCOUNT_OF["returned"] == "returned"
 
     def test_money_leaves_the_cash_only_by_a_move_out_of_our_hands(self) -> None:
         leaving = {
@@ -160,3 +176,73 @@ class TestSteps:
         with house.store.reading() as connection:
             found = [tuple(row) for row in connection.execute(query)]
         assert found == [("funded", "SP2D-1"), ("submission_intended", "B1-1.xml")]
+
+
+class TestSentAgain:
+    """Money that came back stands apart until the next attempt has left our hands."""
+
+    @pytest.fixture
+    def came_back(self, house: House, tmp_path: Path) -> House:
+        """Of three credited payments of 2020-12 one came back, and its second attempt is drawn up in 2021-01, at another bank."""
+        released(house)
+        steps.submit(house, None, tmp_path / "out")
+        who = instruction("B1-1.xml", 0)
+        with house.store.transaction() as connection:
+            record_state(connection, "B1-1.xml", "credited", "c", AT)
+            row = {name: who[name] for name in ("participant_id", "benefit", "sequence", "attempt")}
+            end = {"end": "returned", "code_list": None, "reason_code": None, "evidence": "r", "at": to_micros(AT)}
+            store.insert(connection, store.attempt_ends, [row | end])
+            state = {"seq": 1, "end_to_end_id": who["end_to_end_id"], "state": "returned", "evidence": "r"}
+            row = state | {"code_list": None, "reason_code": None, "at": to_micros(AT)}
+            store.insert(connection, store.instruction_states, [row])
+            back = journal.Posting("returned", "credited", TRANCHE, "B1-1.xml", "r", 1, "bni", PERIOD)
+            journal.post(connection, [back], AT)
+        drafted(house, "B2", channel="ovo", people=1)
+        return house
+
+    @pytest.fixture
+    def again(self, came_back: House) -> House:
+        """The file of the second attempt."""
+        second = instruction("B1-1.xml", 0, attempt=2, previous_attempt=1, batch="B2")
+        second |= {"file_name": "B2-1.xml", "channel": "ovo", "period": "2021-01", "end_to_end_id": "AGAIN"}
+        with came_back.store.transaction() as connection:
+            store.insert(connection, store.instructions, [second])
+        return came_back
+
+    def test_it_is_not_free_for_anybody_else(self, came_back: House) -> None:
+        with came_back.store.reading() as connection:
+            assert (returned.owed_idr(connection), returned.committed_idr(connection)) == (TRANCHE, 4 * TRANCHE)
+        assert balances(came_back, PERIOD)["returned"] == (TRANCHE, 1)
+
+    def test_drawn_up_again_it_is_committed_once_and_stands_where_it_stood(self, again: House) -> None:
+        with again.store.reading() as connection:
+            assert (returned.owed_idr(connection), returned.committed_idr(connection)) == (0, 4 * TRANCHE)
+            assert returned.gone(connection) == {}
+        assert balances(again, PERIOD)["returned"] == (TRANCHE, 1)
+
+    def test_sent_again_it_leaves_by_a_row_of_its_own_period_and_bank(self, again: House) -> None:
+        with again.store.transaction() as connection:
+            record_state(connection, "B2-1.xml", "released", "x", AT)
+            record_state(connection, "B2-1.xml", "unknown", "e", AT)
+            rows = journal.rows(connection).to_pylist()[-3:]
+            gone = returned.gone(connection)
+        assert [(r["credit"], r["debit"], r["amount_idr"], r["channel"], r["period"]) for r in rows] == [
+            ("returned", "cash", TRANCHE, "bni", PERIOD),
+            ("cash", "in_transit", TRANCHE, "ovo", PERIOD),
+            ("cash", "in_transit", TRANCHE, "ovo", "2021-01"),
+        ]
+        assert gone == {reference("B1-1.xml", 0): "cash"}
+        assert balances(again)["returned"] == (0, 0)
+
+    def test_where_the_bank_refuses_the_upload_it_is_owed_as_before_and_leaves_again_with_the_next(
+        self, again: House
+    ) -> None:
+        with again.store.transaction() as connection:
+            for state in ("released", "unknown", "released"):
+                record_state(connection, "B2-1.xml", state, f"e {state} {journal.rows(connection).num_rows}", AT)
+            assert returned.gone(connection) == {}
+        assert balances(again)["returned"] == (TRANCHE, 1)
+        with again.store.transaction() as connection:
+            record_state(connection, "B2-1.xml", "unknown", "later", AT)
+        assert balances(again)["returned"] == (0, 0)
+        assert balances(again)["in_transit"] == (2 * TRANCHE, 2)

@@ -75,13 +75,22 @@ def fill(ledger: Store) -> None:
     """A few rows as an earlier version left them."""
     batch = dict(zip("transaction_count control_sum_idr created_at".split(), (1, 600_000, 0), strict=True))
     file = {"transaction_count": 1, "control_sum_idr": 600_000, "byte_count": 9, "is_companion": False}
-    order = {"sequence": 1, "attempt": 1, "previous_attempt": None, "amount_idr": 600_000, "account_version": 1}
+    order = {
+        "fiscal_year": None,
+        "sequence": 1,
+        "attempt": 1,
+        "previous_attempt": None,
+        "amount_idr": 600_000,
+        "account_version": 1,
+    }
+    moved = {"seq": 1, "at": 0, "debit": "cash", "credit": "funder", "amount_idr": 5, "transaction_count": 0}
     with ledger.of_any_version() as connection:
         for table, facts in (
             (store.batches, batch | {"execution_date": date(2020, 8, 3), "last_payment_date": None}),
             (store.files, file),
             (store.instructions, order | {"due_on": date(2020, 7, 1), "last_payment_date": None}),
-            (store.inbound_files, {"seq": 1, "byte_count": 9, "row_count": 1, "at": 0}),
+            (store.inbound_files, {"seq": 1, "byte_count": 9, "row_count": 1, "at": 0, "stated_at": None}),
+            (store.journal, moved),
         ):
             there = [column["name"] for column in sa.inspect(connection).get_columns(table.name)]
             row = dict.fromkeys(there, "x") | {"period": "2020-07", "batch": "B1"} | facts
@@ -112,7 +121,7 @@ def test_migrated_from_nothing_the_tables_are_those_that_are_made(
 def test_a_ledger_of_an_earlier_version_keeps_all_it_holds(empty_dsn: str, version: int) -> None:
     ledger = ledger_of(empty_dsn, version)
     fill(ledger)
-    kept = (store.batches, store.files, store.instructions, store.inbound_files, store.events)
+    kept = (store.batches, store.files, store.instructions, store.inbound_files, store.journal, store.events)
     before = {table.name: rows(ledger, table) for table in kept}
     with pytest.raises(InputRejected) as refused, ledger.transaction():
         pass
@@ -134,6 +143,28 @@ def test_what_was_received_before_its_periods_were_noted_has_its_periods_reconci
     fill(ledger)
     upgrade(ledger, AT, "siti")
     assert ledger.read(sa.select(store.inbound_periods)).to_pylist() == [{"seq": 1, "period": "2020-07"}]
+
+
+def test_what_had_come_back_stands_in_its_own_account_as_of_the_day_it_came_back(empty_dsn: str) -> None:
+    ledger = ledger_of(empty_dsn, 3)
+    fill(ledger)
+    end = {
+        "participant_id": "x",
+        "benefit": "x",
+        "sequence": 1,
+        "attempt": 1,
+        "end": "returned",
+        "evidence": "e",
+        "at": 7,
+    }
+    with ledger.of_any_version() as connection:
+        store.insert(connection, store.attempt_ends, [end])
+    upgrade(ledger, AT, "siti")
+    last = ledger.read(sa.select(store.journal).order_by(store.journal.c.seq)).to_pylist()[-1]
+    said = {name: last[name] for name in ("seq", "debit", "credit", "amount_idr", "transaction_count", "evidence")}
+    assert said == {
+        "seq": 2, "debit": "returned", "credit": "cash", "amount_idr": 600_000, "transaction_count": 1, "evidence": "e",
+    }  # fmt: skip
 
 
 def test_upgrading_twice_changes_nothing(empty_dsn: str) -> None:

@@ -44,6 +44,7 @@ def books(made: World, **changes: Any) -> Books:
         "batches": _table("batches.v1", batches),
         "files": made.tables()[1],
         "journal": balances(funder=-9, cash=6, debited=1, credited=2),
+        "gone": {},
         "matched": made.matched(LATE),
     }
     return Books(period=PERIOD, **(tables | changes))

@@ -59,7 +59,7 @@ def unproved(made: World, matched: Matched) -> list[str]:
     books = Books(
         PERIOD, nothing, nothing, nothing.select(["participant_id", "benefit", "sequence", "amount_idr"]),
         pa.concat_tables([empty("instructions.v1"), recorded], promote_options="default"), empty("batches.v1"),
-        made.tables()[1], balances(), matched,
+        made.tables()[1], balances(), {}, matched,
     )  # fmt: skip
     answered = ("outcome", "statement", "sent_back")
     return [row["stage"] for row in prove(books).to_pylist() if not row["holds"] and row["stage"].startswith(answered)]

@@ -1,0 +1,127 @@
+"""Payments that came back and are owed again: where their money stands until the next attempt is sent or it is deposited.
+
+A returned payment has left this account once a later attempt of its entitlement is out of our hands. One that was drawn up and
+withdrawn, or whose upload the bank refused, was never out, and the money is owed as before.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger import queries, store
+from ledger.allocations import whole
+
+UNSENT = ("drafted", "released", "withdrawn")
+EVER = 2**63 - 1
+_ENTITLEMENT = ("participant_id", "benefit", "sequence")
+
+
+def _returned(until_us: int, instructions: Any) -> sa.Select[Any]:
+    """Instructions that ended as returned by an instant, as rows of `instructions`."""
+    e = store.attempt_ends.c
+    i = instructions.c
+    on = sa.and_(*(i[name] == e[name] for name in (*_ENTITLEMENT, "attempt")))
+    return sa.select(instructions).join(store.attempt_ends, on).where(e.end == "returned", e.at <= until_us)
+
+
+def sent_again(until_us: int = EVER) -> sa.Select[Any]:
+    """The end_to_end_id of each returned payment of which a later attempt had left our hands by an instant."""
+    before, later = store.instructions.alias("before"), store.instructions.alias("later")
+    own = queries.latest(store.instruction_states, "end_to_end_id", until_us)
+    filed = queries.latest(store.file_states, "file_name", until_us)
+    e = store.attempt_ends.c
+    state = sa.func.coalesce(own.c.state, filed.c.state, "drafted")
+    same = sa.and_(*(later.c[name] == before.c[name] for name in _ENTITLEMENT), later.c.attempt > before.c.attempt)
+    return (
+        sa.select(before.c.end_to_end_id)
+        .distinct()
+        .join(store.attempt_ends, sa.and_(*(before.c[name] == e[name] for name in (*_ENTITLEMENT, "attempt"))))
+        .join(later, same)
+        .outerjoin(own, later.c.end_to_end_id == own.c.end_to_end_id)
+        .outerjoin(filed, later.c.file_name == filed.c.file_name)
+        .where(e.end == "returned", e.at <= until_us, state.not_in(UNSENT))
+    )
+
+
+def deposited(until_us: int = EVER) -> sa.Select[Any]:
+    """The end_to_end_id of each returned payment that a deposit which stood at an instant had taken to the treasury."""
+    t, d = store.deposit_items.c, store.deposits.c
+    undone = sa.select(d.corrects).where(d.corrects.is_not(None), d.at <= until_us)
+    return (
+        sa.select(t.end_to_end_id)
+        .join(store.deposits, t.deposit == d.deposit)
+        .where(d.at <= until_us, t.deposit.not_in(undone))
+    )
+
+
+def owed(until_us: int = EVER) -> sa.Subquery:
+    """Every instruction whose money stood in the account `returned` at an instant."""
+    i = store.instructions
+    query = _returned(until_us, i).where(
+        i.c.end_to_end_id.not_in(sent_again(until_us)), i.c.end_to_end_id.not_in(deposited(until_us))
+    )
+    return query.subquery()
+
+
+def gone(connection: sa.Connection) -> dict[str, str]:
+    """The account that the money of each returned payment stands in now, where it is no longer `returned`."""
+    return {
+        **dict.fromkeys(connection.scalars(sent_again()), "cash"),
+        **dict.fromkeys(connection.scalars(deposited()), "deposited"),
+    }
+
+
+def owed_idr(connection: sa.Connection) -> int:
+    """Whole rupiah that came back, were not deposited, and have no later attempt that is open, paid or ended otherwise than by
+    being withdrawn: not free, though nobody is asked to pay them.
+    """
+    found, later, e = owed(), store.instructions.alias("later"), store.attempt_ends.c
+    ended = sa.and_(*(later.c[name] == e[name] for name in (*_ENTITLEMENT, "attempt")))
+    again = (
+        sa.select(later.c.end_to_end_id)
+        .select_from(later.outerjoin(store.attempt_ends, ended))
+        .where(
+            *(later.c[name] == found.c[name] for name in _ENTITLEMENT),
+            later.c.attempt > found.c.attempt,
+            e.end.is_(None),
+        )
+        .exists()
+    )
+    return int(connection.scalar(sa.select(whole(found.c.amount_idr)).where(sa.not_(again))) or 0)
+
+
+def behind(connection: sa.Connection, file_name: str) -> list[tuple[str, str, int | None, int, int]]:
+    """What the instructions of a file send again: channel, period, budget year, count and whole rupiah of the returned attempts
+    that their own attempts come after, with nothing but withdrawn ones in between.
+    """
+    i, mine, other = store.instructions, store.instructions.alias("mine"), store.attempt_ends.alias("other")
+    same = sa.and_(*(mine.c[name] == i.c[name] for name in _ENTITLEMENT), mine.c.attempt > i.c.attempt)
+    between = (
+        sa.select(other.c.end)
+        .where(
+            *(other.c[name] == i.c[name] for name in _ENTITLEMENT),
+            other.c.attempt > i.c.attempt,
+            other.c.attempt < mine.c.attempt,
+            other.c.end != "withdrawn",
+        )
+        .exists()
+    )
+    keys = (i.c.channel, i.c.period, i.c.fiscal_year)
+    query = (
+        _returned(EVER, i)
+        .with_only_columns(*keys, sa.func.count(), sa.func.sum(i.c.amount_idr))
+        .join(mine, same)
+        .where(
+            mine.c.file_name == file_name,
+            mine.c.attempt > 1,
+            sa.not_(between),
+            i.c.end_to_end_id.not_in(deposited()),
+        )
+    )
+    rows = connection.execute(query.group_by(*keys).order_by(*keys))
+    return [(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in rows]
+
+
+def committed_idr(connection: sa.Connection) -> int:
+    """Whole rupiah that the funds no longer have: asked for, paid, back at the treasury, or returned and not sent again."""
+    return queries.open_amount_idr(connection) + owed_idr(connection)
