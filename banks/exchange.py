@@ -177,13 +177,18 @@ def listing(
     return [file for file in files if with_temporary or not file.name.endswith(suffix)]
 
 
-def download(connection: BankConnection, name: str, bytes_max: int = DOWNLOAD_BYTES_MAX) -> bytes:
-    """The bytes of an answer; it stays at the bank. One that grows meanwhile is not taken yet (`BankUnreachable`)."""
+def download(
+    connection: BankConnection,
+    name: str,
+    bytes_max: int = DOWNLOAD_BYTES_MAX,
+    folder: Literal["inbox", "outbox"] = "outbox",
+) -> bytes:
+    """The bytes of an answer (or of what we sent); it stays at the bank. One that grows meanwhile is not taken yet (`BankUnreachable`)."""
     if "/" in name or "\0" in name or name in ("", ".", ".."):
         raise InputRejected(f"Bank {connection.code} lists a file whose name leads elsewhere.", "", "Ask the bank.")
 
     async def work(client: Session) -> tuple[int, bytes]:
-        path = _join(connection.outbox, name)
+        path = _join(connection.inbox if folder == "inbox" else connection.outbox, name)
         size = (await client.stat(path)).size or 0
         if size > bytes_max:
             raise InputRejected(

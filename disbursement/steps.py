@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks.profiles import profiles
-from disbursement import facts, funding, orders, submission
+from disbursement import facts, funding, orders, recovery, submission
 from disbursement import intake as taking
 from disbursement.entitlement import decide, decision_counts
 from disbursement.policy import load_policy, policies, policy_file
@@ -352,6 +352,11 @@ def submit(house: House, bank: str | None = None, to: Path | None = None, batch:
     Those of one bank or of one batch alone, when given.
     """
     return submission.submit(house, bank, to, batch)
+
+
+def recover(house: House) -> dict[str, Any]:
+    """After a ledger was restored from an earlier day: what was sent since is unknown until there is evidence (`recovery`)."""
+    return recovery.recover(house)
 
 
 def hold(house: House, participant: str, act: str, reason: str) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from banks import exchange
 from banks.exchange import BankConnection, BankRefuses, BankUnreachable, HostKeyChanged, KeyRefused, NameTaken
 from banks.profiles import Profile, profiles
 from disbursement.release import PURPOSE, batch_digest
-from ledger import chain, consent, journal, queries, store
+from disbursement.traces import refuse_forgotten, refuse_traces
+from ledger import chain, consent, journal, marks, queries, store
 from ledger.house import House
 from ledger.instants import to_micros
 from ledger.keyring import sha256_hex
@@ -84,6 +85,7 @@ def withdraw(house: House, connection: Connection, batch: str, person: str, reas
     rows = rows.filter(pc.is_in(rows.column("file_state"), pa.array(sorted(_UNSENT))))
     if not rows.num_rows:
         return 0
+    refuse_forgotten(house, connection)
     details = {"reason": reason, "count": rows.num_rows, "sum_idr": pc.sum(rows.column("amount_idr")).as_py()}
     event = chain.append(connection, at=house.at, actor=person, kind="withdrawn", subject=batch, details=details)
     move_files(connection, batch, _UNSENT, "withdrawn", event, house.at)
@@ -107,6 +109,7 @@ def submit(house: House, bank: str | None, to: Path | None, batch: str | None) -
         ]
         if waiting:
             _check_brake(connection)
+            refuse_forgotten(house, connection)
     sent: list[dict[str, Any]] = []
     errors: list[SalurError] = []
     for row in waiting:
@@ -125,6 +128,7 @@ def _submit_batch(
 ) -> list[dict[str, Any]]:
     profile = profiles()[batch["channel"]]
     line = None if to is not None else _connection(house, profile)
+    refuse_traces(house, profile.code, line)
     with house.store.reading() as connection:
         files = queries.file_rows(connection, batch=batch["batch"]).to_pylist()
         standing = queries.file_standing(connection)
@@ -277,11 +281,21 @@ def _check_brake(connection: Connection) -> None:
 
 
 def _intend(house: House, task: Task, way: str) -> str:
-    """Store the intent, if sending is permitted: from here on the file is unknown until there is evidence. Its event."""
+    """Store the intent, if sending is permitted: from here on the file is unknown until there is evidence. Its event.
+
+    A mark outside the ledger follows, before anything is sent: where it cannot be left, the file has not left either.
+    """
     with house.store.transaction() as connection:
         _permit(house, connection, task)
         details = {"sha256": task.file["sha256"], "to": way}
-        return _record(house, connection, task, "submission_intended", "unknown", details)
+        event = _record(house, connection, task, marks.INTENDED, "unknown", details)
+    try:
+        marks.leave(house, marks.mark_of(event, task.batch, task.file, way))
+    except TryLater as error:
+        if not task.is_unknown:
+            _put_back(house, task, error, event)
+        raise
+    return event
 
 
 def _confirm(house: House, task: Task, proof: str) -> None:

@@ -23,6 +23,8 @@ from schemas.errors import EvidenceDamaged, TryLater
 
 CHUNK_BYTES = 4 * 1024 * 1024
 _TAG_BYTES = 16
+MARKS = "marks"
+"""The folder of empty objects whose names are keys of the archive: see `ledger.marks`."""
 
 
 class Archive:
@@ -106,6 +108,28 @@ class Archive:
         if digest.hexdigest() != key:
             raise _damaged(key, "not the bytes that were stored")
         yield clear
+
+    def mark(self, key: str) -> None:
+        """Note that what is kept under `key` is to be found by `marked`, without knowing its key."""
+        path = posixpath.join(self._root, MARKS, key)
+        try:
+            self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
+            self._fs.pipe_file(path, b"")
+        except store_errors() as error:
+            raise TryLater(
+                "The archive cannot be written.", reason_of(error), "Free space or mend the store."
+            ) from None
+
+    def marked(self) -> list[str]:
+        """The keys that were marked, sorted."""
+        folder = posixpath.join(self._root, MARKS)
+        try:
+            self._fs.invalidate_cache(folder)
+            return sorted(posixpath.basename(path) for path in self._fs.ls(folder, detail=False))
+        except FileNotFoundError:
+            return []
+        except store_errors() as error:
+            raise TryLater("The archive cannot be reached.", reason_of(error), "Mend the store.") from None
 
     def has(self, key: str) -> bool:
         """Whether something is kept under `key`."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import PersonNeeded
-from treasury import cases, money, terminal
+from treasury import cases, money, recovery, terminal
 from treasury.options import As, Bank, Full, Json, MaybeAs, MaybePeriod, Period, Reason, Source
 from treasury.terminal import (
     Session,
@@ -397,6 +397,7 @@ def status(period: MaybePeriod = None, json: Json = False) -> None:
 
 
 app.command()(money.money)
+app.command()(recovery.recover)
 
 
 @app.command()

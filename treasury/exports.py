@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from banks.calendars import next_banking_day
 from banks.profiles import profiles
 from disbursement.entitlement import decision_counts
+from disbursement.traces import refuse_forgotten
 from ledger import chain, journal, landing, queries, store, told
 from ledger.house import House
 from ledger.instants import jakarta_date
@@ -259,6 +260,7 @@ def doctor(house: House) -> dict[str, Any]:
         _look("ledger", lambda: f"{len(queries.batches(house.store))} batches"),
         _look("event chain", lambda: f"{_verify_chain(house)} events, whole"),
         _look("archive", lambda: _archive(house)),
+        _look("sendings", lambda: _sendings(house)),
         *(
             _look(f"calendar {name}", partial(_next_day, house, name))
             for name in sorted({profile.calendar for profile in profiles().values()})
@@ -294,6 +296,13 @@ def _archive(house: House) -> str:
             pass
         house.progress("files read back", number, len(named))
     return f"written to; {len(named):,} files read back whole"
+
+
+def _sendings(house: House) -> str:
+    """Whether the ledger knows of every sending that is noted outside it."""
+    with house.store.reading() as connection:
+        refuse_forgotten(house, connection)
+    return "all that are noted outside the ledger are in it"
 
 
 def _next_day(house: House, calendar: str) -> str:
