@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 import fsspec
+import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 
 from ledger.keyring import Keyring, sha256_hex
@@ -33,6 +34,8 @@ class Archive:
     def __init__(self, url: str, keyring: Keyring) -> None:
         self._fs, self._root = fsspec.core.url_to_fs(url)
         self._keyring = keyring
+        self.tables: dict[str, pa.Table] | None = None
+        """Tables read from here, kept by their key where somebody reads the same ones a thousand times: a rehearsal of months."""
 
     def _path(self, key: str) -> str:
         return posixpath.join(self._root, key[:2], key)

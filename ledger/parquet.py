@@ -24,6 +24,16 @@ def put_table(archive: Archive, table: pa.Table) -> str:
 
 def get_table(archive: Archive, key: str, columns: Sequence[str] | None = None) -> pa.Table:
     """A table that was kept, or only some of its columns."""
+    names = None if columns is None else list(columns)
+    if archive.tables is None:
+        return _read(archive.get(key), names)
+    whole = archive.tables.get(key)
+    if whole is None:
+        whole = archive.tables[key] = _read(archive.get(key), None)
+    return whole if names is None else whole.select(names)
+
+
+def _read(data: bytes, names: list[str] | None) -> pa.Table:
     # Straight from the file's reader: read_table looks for a data set first, which takes longer than reading a small table.
-    with pq.ParquetFile(pa.BufferReader(archive.get(key))) as file:
-        return file.read(None if columns is None else list(columns))
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        return file.read(names)

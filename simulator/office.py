@@ -188,8 +188,9 @@ class Office:
         done = result.done if isinstance(result, SalurError) else result
         touched = set((done or {}).get("periods", ()))
         self.reconciled -= touched
-        if self._today.weekday() == 0:
+        if self._today.toordinal() % 14 < 7 and self._today.weekday() == 0:
             touched |= self.periods
+        if self._today.weekday() == 0:
             self._own_breaks()
         for period in sorted(touched | (self.periods - self.reconciled)):
             self.reconcile(period)

@@ -4,8 +4,8 @@ The steps and the record are real: they are handed in. The same plan gives the s
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -245,12 +245,3 @@ class World:
             chain_head=self.pipeline.head(),
             trace_digest=self.trace.hexdigest(),
         )
-
-
-def smaller(plan: Plan, *, people: Iterable[int] | None = None, faults: Iterable[Fault] | None = None) -> Plan:
-    """The plan with fewer people or troubles."""
-    return replace(
-        plan,
-        people=plan.people if people is None else tuple(people),
-        faults=plan.faults if faults is None else tuple(faults),
-    )

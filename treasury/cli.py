@@ -461,6 +461,36 @@ def simulate_banks(
     answer(rehearsal.banks(terminal.open_house(), root, seed, host), json)
 
 
+@simulate_app.command("world")
+def simulate_world(
+    seed: Annotated[int, typer.Option(help="Another seed, another programme.")] = 1,
+    months: Annotated[int, typer.Option(help="How many periods.", min=1, max=24)] = 4,
+    people: Annotated[int, typer.Option(help="How many people.", min=1, max=900)] = 150,
+    faults: Annotated[str, typer.Option(help="none, usual or hostile.")] = "usual",
+    plan: Annotated[Path | None, typer.Option(help="Play this plan again, as --shrink printed it.")] = None,
+    shrink: Annotated[bool, typer.Option("--shrink", help="Make a failing world smaller, and print its plan.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Say each thing that happens.")] = False,
+    json: Json = False,
+) -> None:
+    """A whole programme in one process: people, treasury, banks, network, disk and clock from one seed. Example: salur simulate world --seed 7"""
+    from simulator.world import Plan
+    from treasury import worlds
+
+    asked = (
+        Plan(seed, months, tuple(range(1, people + 1)), faults)
+        if plan is None
+        else Plan.from_json(plan.read_text(encoding="utf-8"))
+    )
+    result = worlds.simulate(asked, shrink, terminal.say, terminal.say if trace else None)
+    lines = [
+        f"World {asked.seed}: {asked.months} months, {len(asked.people)} people, {result['acts']:,} acts, {result['credits']:,} credits.",
+        f"Faults: {counted(result['faults'])}.",
+        "No claim is broken.",
+        f"Chain head {result['chain_head']}, trace {result['trace_sha256']}.",
+    ]
+    answer(result, json, lines)
+
+
 def main() -> None:
     """The command line: errors in words, exit codes of the contract."""
     sys.exit(terminal.run(app, sys.argv[1:]))

@@ -2,12 +2,17 @@
 
 import base64
 import hashlib
+import json
+import logging
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from disbursement import steps as paying
 from ledger import chain, store
@@ -15,8 +20,10 @@ from ledger.archive import Archive
 from ledger.house import House
 from reconciliation import steps as proving
 from schemas import exact_checks
-from simulator.observed import Row
-from simulator.world import BankLine
+from schemas.errors import ProofFailed
+from simulator.observed import Day, Row, Violation
+from simulator.shrink import shrink
+from simulator.world import BankLine, Plan, Played, World
 from treasury import exports
 from treasury.house import KEY, init_house, open_house
 
@@ -44,6 +51,7 @@ class WatchedArchive(Archive):
 
     def __init__(self, inner: Archive, hook: Hook) -> None:
         self.__dict__.update(inner.__dict__)
+        self.tables = {}
         self._hook = hook
 
     def put(self, data: bytes | memoryview) -> str:
@@ -134,3 +142,53 @@ def settle(home: Path, start: date, lines: Mapping[str, BankLine], hook: Hook, s
             check=exact_checks.check,
         )
     )
+
+
+def judge(_day: Day) -> list[Violation]:
+    """Nobody judges yet."""
+    return []
+
+
+def play(plan: Plan, tell: Callable[[str], None] | None = None) -> Played:
+    """Play a world in a folder in memory that is gone afterwards, up to its first violation."""
+    memory = Path("/dev/shm")  # noqa: S108 - a name of its own in it; where there is none, the system's folder
+    pa.set_cpu_count(1)  # tables of a few hundred rows: threads cost more than they bring
+    with tempfile.TemporaryDirectory(prefix="salur-world-", dir=memory if memory.is_dir() else None) as folder:
+        world = World(plan, Path(folder), settle, judge, tell)
+        try:
+            return world.play()
+        finally:
+            world.pipeline.restart()
+
+
+def simulate(
+    plan: Plan, make_smaller: bool, say: Callable[[str], None], tell: Callable[[str], None] | None
+) -> dict[str, Any]:
+    """Play a plan and say what came of it; when it fails and that is asked for, the smallest plan that still does.
+
+    Errors: ProofFailed with the violations, once everything is said.
+    """
+    logging.disable(logging.ERROR)  # what banks send in a world is wrong on purpose
+    played = play(plan, tell)
+    result = {
+        "seed": plan.seed,
+        "months": plan.months,
+        "people": len(plan.people),
+        "acts": played.acts,
+        "credits": played.credits,
+        "faults": dict(played.fault_counts),
+        "violations": [asdict(found) for found in played.violations],
+        "chain_head": played.chain_head,
+        "trace_sha256": played.trace_digest,
+    }
+    if played.violations:
+        smallest = shrink(played, play, say) if make_smaller else played.plan
+        first = played.violations[0]
+        error = ProofFailed(
+            f"World {plan.seed} breaks a claim: {first.claim}; {first.subject}.",
+            f"{first.found}. {len(played.violations)} in all.",
+            f"Play it again with --plan; the plan:\n{smallest.to_json()}" if make_smaller else "Give --shrink.",
+        )
+        error.done = {**result, "plan": json.loads(smallest.to_json())}
+        raise error
+    return result
