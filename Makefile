@@ -8,7 +8,7 @@ WORKERS ?= 2
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check lint types arrows dependencies audit fast fix test test-pythons bench screenshots lock clean
+.PHONY: help setup demo check lint types arrows dependencies audit fast fix test test-pythons simulate bench screenshots lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ fix: setup ## let ruff repair and format what it can
 test: setup ## the whole suite against real servers; PROFILE=nightly draws many more examples
 	@sh scripts/test-servers.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=$(PROFILE) $(ARGS)
+
+simulate: setup ## N simulated programmes (N=200 FIRST=1 FAULTS=hostile PEOPLE=150): seeds a minute, faults by kind, what breaks
+	@$(BIN)/python -m treasury.many_worlds $(or $(N),20) --first $(or $(FIRST),1) $(if $(FAULTS),--faults $(FAULTS)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(MONTHS),--months $(MONTHS))
 
 bench: setup ## us beside our peers, and a cycle on SQLite and PostgreSQL: docs/performance.md; ONLY=pain001 SIZE=10000 for a look
 	@$(BIN)/python scripts/setup.py --peers

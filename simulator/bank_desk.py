@@ -23,7 +23,29 @@ _BY_KIND: Final = {
     "bank.exceptions_only": Fault.EXCEPTIONS_ONLY,
     "bank.contradiction": Fault.CONTRADICTION,
     "bank.amount_differs": Fault.AMOUNT_DIFFERS,
+    "bank.debited_twice": Fault.DEBITED_TWICE,
+    "bank.executed_late": Fault.EXECUTED_LATE,
+    "bank.late_statement": Fault.LATE_STATEMENT,
+    "bank.paid_after_rejection": Fault.PAID_AFTER_REJECTION,
+    "bank.report_id_reused": Fault.REPORT_ID_REUSED,
+    "bank.returned_less": Fault.RETURNED_LESS,
+    "bank.returned_stranger": Fault.RETURNED_STRANGER,
+    "bank.returned_twice": Fault.RETURNED_TWICE,
+    "bank.returned_unpaid": Fault.RETURNED_UNPAID,
+    "bank.statement_corrected": Fault.STATEMENT_CORRECTED,
+    "bank.statement_gap": Fault.STATEMENT_GAP,
 }
+_LIES: Final = frozenset(
+    {
+        Fault.CONTRADICTION,
+        Fault.PAID_AFTER_REJECTION,
+        Fault.RETURNED_LESS,
+        Fault.RETURNED_TWICE,
+        Fault.RETURNED_UNPAID,
+    }
+)
+"""After these the bank's word on the first paid and the first refused transfer of a file is not the truth."""
+_BUSY_EVENINGS: Final = 3
 _CLOSED = Reason("AC04", "sent back by the recipient's side: account closed")
 _UNREACHED = Reason("MS03", "not reachable at the recipient's side")
 Fates = Mapping[str, tuple[Reason, date | None]]
@@ -57,6 +79,8 @@ class BankDesk:
         self.description = replace(
             description, rejects_per_million=0, statements="per_day" if rng.random() < 0.4 else "per_file"
         )
+        notifies = rng.random() < 0.5
+        self._habits = frozenset({Fault.NOTIFIED, Fault.RETURN_NOTIFIED} if notifies else ())
         self.server = server
         self.heard: Callable[[Booked], None] = lambda _movement: None
         self.neighbours: list[BankDesk] = []
@@ -67,16 +91,16 @@ class BankDesk:
         self._statements = 0
         self._where = ""
         self._recent: list[Booked] = []
-        self._is_busy = False
+        self._busy = 0
         self._withheld: list[Answer] = []
         server.arrived = self._arrived
 
     def evening(self) -> None:
         """The day ends: a statement, if anything was booked that no statement shows."""
-        if not self._is_busy:
+        if not self._busy:
             return
-        self._is_busy = False
-        self._bank.start_day(self._agenda.today)
+        self._busy -= 1
+        self._bank.start_day(self._agenda.today, self._habits)
         for answer in self._bank.close_day():
             self._statements += 1
             self._send(answer, f"{self.code} statement-{self._statements}")
@@ -108,12 +132,14 @@ class BankDesk:
 
     def _take(self, path: str, data: bytes, where: str) -> None:
         faults = frozenset(fault for kind, fault in _BY_KIND.items() if self._chance.strikes(kind, where))
-        self._where, self._recent, self._is_busy = where, [], True
-        self._bank.start_day(self._agenda.today, faults)
+        self._where, self._recent, self._busy = where, [], _BUSY_EVENINGS
+        self._bank.start_day(self._agenda.today, faults | self._habits)
         answers = self._bank.take(path.rpartition("/")[2], data)
-        paid = [movement for movement in self._recent if movement.kind == "credit"]
-        if Fault.CONTRADICTION in faults and paid:
-            self._truth.by_bank_fault.add(paid[0].end_to_end_id)
+        paid = [movement for movement in self._recent if movement.kind == "credit" and movement.account]
+        if faults & _LIES:
+            for kind in ("credit", "reversal"):
+                first = next((one.end_to_end_id for one in self._recent if one.kind == kind), None)
+                self._truth.by_bank_fault.update({first} if first else ())
         is_silent = self._chance.strikes("bank.silent", where)
         for place, answer in enumerate(answers):
             if is_silent:
@@ -154,8 +180,8 @@ class BankDesk:
                 self._agenda.after(24 * rng.randrange(1, 25) + 3, lambda credit=credit: self._send_back(credit))  # type: ignore[misc]
 
     def _send_back(self, credit: Booked) -> None:
-        self._is_busy = True
-        self._bank.start_day(self._agenda.today)
+        self._busy = _BUSY_EVENINGS
+        self._bank.start_day(self._agenda.today, self._habits)
         self._bank.send_back(credit, _CLOSED)
 
     # --- answers ----------------------------------------------------------------------------------------------------

@@ -153,7 +153,7 @@ class World:
     def _heard(self, desk: BankDesk, movement: Booked) -> None:
         """A transfer that failed for a lasting reason, or came back: the person links another account, if they are of that kind."""
         describe(self.trace, movement, desk.code)
-        if movement.kind not in ("reversal", "return"):
+        if movement.kind not in ("reversal", "return") or not movement.account:
             return
         life = self.lives.get(int(movement.account[-8:-2]))
         if life is None or life.relinks is None or life.versions != int(movement.account[-2:]):
