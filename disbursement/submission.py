@@ -3,7 +3,8 @@
 The order of acts on one file, each of them recorded before the next: look at the bank (nothing is recorded if it is out of
 reach), store the intent (the file is `unknown` from here on), upload and read back, record `submitted`; or `released` again where
 the bank refused it, so that it provably never left. Whoever finds a file
-`unknown` looks at the bank before anything else; it is never sent again because a call failed, nor by another way.
+`unknown` looks at the bank before anything else; it is never sent again because a call failed, nor by another way. One that
+was once proved to be at the bank is never uploaded again, whatever it becomes: unknown by silence, it waits for evidence.
 
 Brakes, holds, consent, the last payment date and the file's own state are read in the transaction that stores the intent.
 One process at a time sends to a bank.
@@ -24,7 +25,7 @@ from banks.exchange import BankConnection, BankRefuses, BankUnreachable, HostKey
 from banks.profiles import Profile, profiles
 from disbursement.release import PURPOSE, batch_digest
 from disbursement.traces import refuse_forgotten, refuse_traces
-from ledger import chain, consent, journal, marks, queries, store
+from ledger import chain, consent, journal, marks, queries, store, unknowns
 from ledger.house import House
 from ledger.instants import to_micros
 from ledger.keyring import sha256_hex
@@ -102,10 +103,9 @@ def submit(house: House, bank: str | None, to: Path | None, batch: str | None) -
     if bank is not None and bank not in profiles():
         raise InputRejected(f"There is no bank {bank}.", f"Banks: {', '.join(profiles())}.", "Name one of them.")
     with house.store.reading() as connection:
+        to_send = {file["batch"] for file in _sendable(connection, batch)}
         waiting = [
-            row
-            for row in queries.batch_rows(connection)
-            if row["state"] in _SENDABLE and bank in (None, row["channel"]) and batch in (None, row["batch"])
+            row for row in queries.batch_rows(connection) if row["batch"] in to_send and bank in (None, row["channel"])
         ]
         if waiting:
             _check_brake(connection)
@@ -131,19 +131,26 @@ def _submit_batch(
     refuse_traces(house, profile.code, line)
     with house.store.reading() as connection:
         files = queries.file_rows(connection, batch=batch["batch"]).to_pylist()
+        sendable = _sendable(connection, batch["batch"])
         standing = queries.file_standing(connection)
     _check_digest(batch, files)
     sent = []
-    for file in files:
-        if file["state"] in _SENDABLE:
-            looked_at = Task(batch, file, standing[file["file_name"]], profile)
-            if line is not None:
-                _to_bank(house, looked_at, line, still_alone)
-            else:
-                assert to is not None, "a file goes to a bank or to a folder"
-                _by_hand(house, looked_at, to)
-            sent.append({"file_name": file["file_name"], "bank": profile.code, "state": "submitted"})
+    for file in sendable:
+        looked_at = Task(batch, file, standing[file["file_name"]], profile)
+        if line is not None:
+            _to_bank(house, looked_at, line, still_alone)
+        else:
+            assert to is not None, "a file goes to a bank or to a folder"
+            _by_hand(house, looked_at, to)
+        sent.append({"file_name": file["file_name"], "bank": profile.code, "state": "submitted"})
     return sent
+
+
+def _sendable(connection: Connection, batch: str | None) -> list[dict[str, Any]]:
+    """The files, of one batch when given, that are to be sent or of which it is to be settled whether they were."""
+    proved = unknowns.proved_submitted(connection)
+    files = queries.file_rows(connection, batch=batch).to_pylist()
+    return [file for file in files if file["state"] in _SENDABLE and file["file_name"] not in proved]
 
 
 def _connection(house: House, profile: Profile) -> BankConnection:
@@ -287,6 +294,7 @@ def _intend(house: House, task: Task, way: str) -> str:
     """
     with house.store.transaction() as connection:
         _permit(house, connection, task)
+        assert task.name not in unknowns.proved_submitted(connection), "what was at the bank is never uploaded again"
         details = {"sha256": task.file["sha256"], "to": way}
         event = _record(house, connection, task, marks.INTENDED, "unknown", details)
     try:

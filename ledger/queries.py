@@ -440,13 +440,6 @@ def decisions_seen(connection: sa.Connection, archive: Archive, period: str) -> 
     return get_table(archive, key) if key else empty("decisions.v1")
 
 
-def submitted_at(connection: sa.Connection) -> dict[str, int]:
-    """When each file was submitted (first), in microseconds."""
-    s = store.file_states.c
-    query = sa.select(s.file_name, sa.func.min(s.at)).where(s.state == "submitted").group_by(s.file_name)
-    return {row.file_name: row[1] for row in connection.execute(query)}
-
-
 def recorded_names(connection: sa.Connection, bank: str) -> set[tuple[str, int, int]]:
     """(name, size, listed time) of each file of a bank that was fetched before."""
     n = store.inbound_names.c

@@ -69,7 +69,7 @@ def match(
 ) -> Matched:
     """Match all that was sent in the files concerned with all that banks have said of it up to `at`.
 
-    `sent`: one row an instruction (end_to_end_id, amount_idr, file_name, period). `files`: files.v1 with state,
+    `sent`: one row an instruction (end_to_end_id, amount_idr, file_name, period; where known, settled_in_writing). `files`: files.v1 with state,
     execution_date and, where known, answer_due_at (instant), statement_due_on and reversal_due_on (Jakarta dates);
     without one nothing is late. The files concerned are those of the period and those that any evidence given names.
     `responses`, `statements`: their v1 with bank, evidence and received (order of arrival); `entries`: with bank and

@@ -19,7 +19,7 @@ from reconciliation.statements import Statements, booked_entries, movements
 from schemas.codes import ACCOUNT_OF
 from schemas.tables import TABLES, conform
 
-OUTCOMES = ("credited", "debited", "accepted", "submitted", "rejected", "returned", "unknown")
+OUTCOMES = ("credited", "debited", "accepted", "submitted", "rejected", "returned", "unknown", "never_arrived")
 """Where a sent instruction can stand. `submitted` covers what the bank has taken in and what it is silent about."""
 
 EQUATIONS = {
@@ -28,9 +28,9 @@ EQUATIONS = {
     "batched": "instructed = batched",
     "released": "batched = released + waiting + withdrawn",
     "file_total": "control sum of the file = sum of its instructions",
-    "outcome": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
-    "outcome_of_bank": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
-    "outcome_of_period": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown",
+    "outcome": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown + never arrived",
+    "outcome_of_bank": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown + never arrived",
+    "outcome_of_period": "sent = credited + debited + accepted + in flight or silent + rejected + returned + unknown + never arrived",
     "journal": "balance of the account in the journal = instructions that stand in it",
     "statement": "opening + credits - debits = closing",
     "statement_debits": "debits in statements = debited by our records + under breaks",

@@ -16,6 +16,9 @@ Flags = npt.NDArray[np.bool_]
 
 _DUE = ("answer_due_at", "statement_due_on", "reversal_due_on")
 
+IN_WRITING = "settled_in_writing"
+"""The optional column of what was sent: whether a bank's written answer says how it ended."""
+
 AT_THE_BANK = frozenset({"submitted", "unknown", "accepted", "debited", "credited", "rejected", "returned"})
 """States of a file about which a bank may have something to say. About any other it contradicts our record."""
 
@@ -64,6 +67,10 @@ class Ours:
         self._distinct_banks = pc.unique(self.banks)
         self._bank_of_file = self.bank_numbers(self.banks)
         self.was_sent: Flags = np.array([file.was_sent for file in self.files], dtype=bool)[self.file]
+        has_column = IN_WRITING in self.sent.column_names
+        self.settled_in_writing: Flags = (
+            to_flags(self.sent[IN_WRITING]) if has_column else np.zeros(len(self), dtype=bool)
+        )
 
     def __len__(self) -> int:
         return len(self.ids)

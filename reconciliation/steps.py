@@ -13,20 +13,22 @@ from banks import exchange
 from banks.calendars import CalendarMissing, next_banking_day
 from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
-from ledger import chain, consent, journal, queries, returned, store
+from ledger import chain, consent, journal, queries, returned, store, unknowns
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
 from ledger.parquet import put_table
 from ledger.store import Connection
 from reconciliation import evidence
-from reconciliation.breaks import Findings, tell_unreadable
+from reconciliation.breaks import Findings, is_late, tell_unreadable
 from reconciliation.exceptions import PURPOSE, Case, act, digest, follow
 from reconciliation.inbox import Received, take
+from reconciliation.lateness import hold_silence
 from reconciliation.matching import Matched, file_states, hold_moves, match, reach
 from reconciliation.proof import Books, prove
 from reconciliation.reports.pack_check import breaks_digest, proofs_digest
 from reconciliation.reports.written import write_report
+from reconciliation.sides import IN_WRITING
 from schemas.codes import FINAL_WITHOUT_PAYMENT
 from schemas.errors import InputRejected, ProofFailed, SalurError, first_of
 from schemas.fields import DATE, INSTANT
@@ -130,23 +132,29 @@ def _settle(house: House, received: list[Received]) -> dict[str, Any]:
 
 def unreconciled(house: House) -> list[str]:
     """The periods that received files speak of and that were not reconciled since, whoever took the files and however
-    that ended.
+    that ended; and those of files of which a bank says nothing past its deadline, which a reconciliation makes unknown.
     """
     with house.store.reading() as connection:
-        return queries.unreconciled_periods(connection)
+        files = _with_deadlines(connection, queries.file_rows(connection), profiles()).to_pylist()
+        silent = {
+            row["period"] for row in files if row["state"] == "submitted" and is_late(row["answer_due_at"], house.at)
+        }
+        return sorted({*queries.unreconciled_periods(connection), *silent})
 
 
 class Found(NamedTuple):
     """What matching found for one period, and what the record says so far.
 
     `matches` (matches.v1) is of the period's instructions, `was` their rows as recorded before, in the same order;
-    `refused` (breaks.v1) are moves that the record does not allow, and files that could not be read.
+    `refused` (breaks.v1) are moves that the record does not allow, and files that could not be read; `lapsed`
+    (end_to_end_id, file_name, amount_idr, answer_due_at) those that silence makes unknown now.
     """
 
     matched: Matched
     matches: pa.Table
     refused: pa.Table
     was: pa.Table
+    lapsed: pa.Table
 
 
 def _match(house: House, connection: Connection, period: str) -> Found:
@@ -155,8 +163,9 @@ def _match(house: House, connection: Connection, period: str) -> Found:
     sent = queries.instruction_rows(connection)
     files = _with_deadlines(connection, queries.file_rows(connection), known)
     received = evidence.load(connection, house.archive)
+    words = unknowns.on_written_word(connection)
     matched = match(
-        sent,
+        _with_words(sent, words),
         files,
         received["responses"],
         received["statements"],
@@ -167,19 +176,37 @@ def _match(house: House, connection: Connection, period: str) -> Found:
     )
     banks = dict(zip(files.column("file_name").to_pylist(), files.column("channel").to_pylist(), strict=True))
     recorded = sent.select(["end_to_end_id", "state"])
-    matches, refused = hold_moves(matched.matches, recorded, banks, period)
+    silences = hold_silence(matched.matches, recorded, files, _with_new_deadlines(words, sent, known), house.at)
+    matches, refused = hold_moves(silences.matches, recorded, banks, period)
     unread = Findings(period, {})
     tell_unreadable(queries.inbound(connection), unread)
     refused = pa.concat_tables([refused, unread.table()])
     ours = sent.filter(pc.equal(sent.column("period"), period))
     mine = matches.filter(pc.is_in(matches["end_to_end_id"], value_set=ours["end_to_end_id"].combine_chunks()))
     was = ours.take(pc.index_in(mine["end_to_end_id"], ours["end_to_end_id"].combine_chunks()))
-    return Found(matched, mine, refused, was)
+    is_mine = pc.is_in(silences.lapsed["end_to_end_id"], value_set=ours["end_to_end_id"].combine_chunks())
+    return Found(matched, mine, refused, was, silences.lapsed.filter(is_mine))
+
+
+def _with_words(sent: pa.Table, words: pa.Table) -> pa.Table:
+    """What was sent, with whether a bank's written answer says how it ended: one that only says it was received does not."""
+    has_word = pc.is_in(sent["end_to_end_id"], value_set=words["end_to_end_id"].combine_chunks())
+    return sent.append_column(IN_WRITING, pc.and_(has_word, pc.not_equal(sent["state"], "submitted")))
+
+
+def _with_new_deadlines(words: pa.Table, sent: pa.Table, known: Mapping[str, Profile]) -> pa.Table:
+    """Until when a bank that has written must say more, of each instruction that stands on its word: end_to_end_id, answer_due_at."""
+    channels = sent["channel"].take(pc.index_in(words["end_to_end_id"], sent["end_to_end_id"].combine_chunks()))
+    due = [
+        at + timedelta(hours=known[channel].status_report_hours)
+        for at, channel in zip(words["at"].to_pylist(), channels.to_pylist(), strict=True)
+    ]
+    return words.select(["end_to_end_id"]).append_column(pa.field("answer_due_at", INSTANT), pa.array(due, INSTANT))
 
 
 def _with_deadlines(connection: Connection, files: pa.Table, known: Mapping[str, Profile]) -> pa.Table:
     """Until when each bank must have answered and booked, from its profile; null for files that were not sent."""
-    submitted = queries.submitted_at(connection)
+    submitted = unknowns.sent_at(connection)
     answers: list[datetime | None] = []
     statements: list[date | None] = []
     for row in files.to_pylist():
@@ -209,7 +236,7 @@ def _record(house: House, connection: Connection, found: Found) -> None:
 
     A file's state only moves on. One of whom the evidence says nothing keeps the state, and the evidence, that the file had.
     """
-    matches, was = found.matches, found.was
+    matches, was = _with_silence(house, connection, found), found.was
     standing = queries.file_standing(connection)
     at = to_micros(house.at)
     moved = [{**row, "at": at} for row in _moved_files(matches, standing)]
@@ -239,6 +266,31 @@ def _record(house: House, connection: Connection, found: Found) -> None:
         details = {"files": len(moved), "instructions": len(own), "ended": len(ends)}
         subject = matches.column("file_name")[0].as_py()
         chain.append(connection, at=house.at, actor=house.actor, kind="settled", subject=subject, details=details)
+
+
+def _with_silence(house: House, connection: Connection, found: Found) -> pa.Table:
+    """The matches, with an event as the evidence of those that silence makes unknown: one a file and deadline."""
+    events: dict[str, str] = {}
+    groups = found.lapsed.group_by(["file_name", "answer_due_at"]).aggregate([([], "count_all"), ("amount_idr", "sum")])
+    for row in groups.sort_by([("file_name", "ascending"), ("answer_due_at", "ascending")]).to_pylist():
+        about = {
+            "found": f"silence past {row['answer_due_at']:%Y-%m-%dT%H:%M:%SZ}",
+            "count": row["count_all"],
+            "sum_idr": row["amount_idr_sum"],
+        }
+        event = chain.append(
+            connection, at=house.at, actor=house.actor, kind=unknowns.SILENCE, subject=row["file_name"], details=about
+        )
+        both = pc.and_(
+            pc.equal(found.lapsed["file_name"], row["file_name"]),
+            pc.equal(found.lapsed["answer_due_at"], pa.scalar(row["answer_due_at"], INSTANT)),
+        )
+        events |= dict.fromkeys(found.lapsed.filter(both)["end_to_end_id"].to_pylist(), event)
+    place = pc.index_in(found.matches["end_to_end_id"], pa.array(list(events), pa.string()))
+    told = pa.array(list(events.values()), pa.string()).take(place.combine_chunks())
+    at = found.matches.schema.get_field_index("evidence")
+    filled = pc.coalesce(found.matches["evidence"], told)
+    return found.matches.set_column(at, found.matches.schema.field(at), filled)
 
 
 def _moved_files(matches: pa.Table, standing: Mapping[str, tuple[str, str]]) -> Iterator[dict[str, str]]:
@@ -354,7 +406,7 @@ def _save_run(
 
     A run that finds what the last one found adds nothing.
     """
-    matched, matches, refused, _ = found
+    matched, matches, refused = found.matched, found.matches, found.refused
     differences = pa.concat_tables([matched.breaks, refused]).to_pylist()
     mine = {row["break_id"]: row for row in differences if row["period"] == period}
     kinds = dict(sorted(Counter(row["kind"] for row in mine.values()).items()))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import PersonNeeded
-from treasury import cases, money, recovery, terminal
+from treasury import cases, money, recovery, terminal, unknowns
 from treasury.options import As, Bank, Full, Json, MaybeAs, MaybePeriod, Period, Reason, Source
 from treasury.terminal import (
     Session,
@@ -42,6 +42,7 @@ app = typer.Typer(
 )
 simulate_app = typer.Typer(no_args_is_help=True, help="An invented country to pay, and banks that answer.")
 app.add_typer(cases.app, name="exceptions")
+app.add_typer(unknowns.app, name="unknown")
 app.add_typer(simulate_app, name="simulate")
 
 

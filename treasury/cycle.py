@@ -10,7 +10,7 @@ from typing import Any
 from disbursement import steps as paying
 from disbursement.facts import cut_off
 from disbursement.sources.origin import Origin
-from ledger import queries
+from ledger import queries, unknowns
 from ledger.house import House
 from ledger.instants import jakarta_date
 from reconciliation import steps as proving
@@ -20,7 +20,7 @@ from schemas.errors import PersonNeeded, SalurError
 WAIT_SECONDS = 60
 """How long banks are given to answer before the cycle goes on; `[run] wait_seconds` of salur.toml says otherwise."""
 _POLL_SECONDS = 2.0
-_UNSENT = ("drafted", "released", "unknown")
+_UNSENT = ("drafted", "released")
 _UNANSWERED = ("unknown", "submitted", "accepted")
 
 
@@ -63,7 +63,11 @@ def _tell(house: House, done: dict[str, Any]) -> dict[str, Any]:
 
 def _goes_on(house: House, period: str) -> bool:
     """Whether batches of the period wait to be sent, none of which `entitle` would withdraw as overdue: those come first."""
-    unsent = [row for row in queries.batches(house.store, period) if row["state"] in _UNSENT]
+    with house.store.reading() as connection:
+        unsettled = unknowns.broken_off(connection)
+        files = queries.file_rows(connection, period=period).to_pylist()
+        waiting = {file["batch"] for file in files if file["state"] in _UNSENT or file["file_name"] in unsettled}
+        unsent = [row for row in queries.batch_rows(connection, period) if row["batch"] in waiting]
     day = jakarta_date(cut_off(period, None, house.at))
     return bool(unsent) and all(not row["last_payment_date"] or row["last_payment_date"] >= day for row in unsent)
 

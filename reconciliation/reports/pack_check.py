@@ -318,7 +318,8 @@ def _same_person(one: str, other: str) -> bool:
 
 
 def _check_people(tables: Mapping[str, pa.Table]) -> None:
-    """Consents to batches are those of the chain, name by name and none left out; so is whoever approved a resolution."""
+    """Consents to batches are those of the chain, name by name and none left out; so is whoever approved a resolution, or confirmed
+    a bank's written answer that another person had entered."""
     events, consents = tables["events"].to_pylist(), tables["consents"].to_pylist()
     recorded = Counter(_released(event) for event in events if event["kind"] == "released")
     given = Counter(
@@ -333,6 +334,13 @@ def _check_people(tables: Mapping[str, pa.Table]) -> None:
         for event in events
         if event["kind"] == "exception" and json.loads(event["details"])["act"] == "approve"
     }
+    for event in events:
+        if event["kind"] == "bank_answer":
+            if _same_person(event["actor"], json.loads(event["details"])["entered_by"]):
+                _damaged(
+                    f"tables/events, {event['subject']}", "One person entered a bank's written answer and confirmed it."
+                )
+            approved.add((event["subject"], event["actor"].strip(), event["at"]))
     for row in consents:
         if row["purpose"] != "release" and (row["subject"], row["person"], row["at"]) not in approved:
             _damaged(f"tables/consents, {row['subject']}", "The chain of events knows nothing of this consent.")

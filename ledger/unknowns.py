@@ -1,0 +1,107 @@
+"""What nobody knows the outcome of: since when, by what, and what may tell.
+
+A file or an instruction is `unknown` because an upload broke off before the bank had confirmed it, or because a bank that
+was proved to have the file said nothing by its deadline. The two differ in what may follow: the first may still be sent, once
+a look at the bank proves that nothing arrived; the second never again.
+"""
+
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from ledger import store
+from ledger.queries import latest
+from schemas.fields import INSTANT, TEXT
+
+SILENCE = "silence"
+"""The kind of the event that records that a bank's deadline passed without an answer."""
+ENTERED, CONFIRMED = "bank_answer_entered", "bank_answer"
+"""Kinds of the events of a bank's written answer: as one person enters it, and as another confirms it."""
+
+
+def proved_submitted(connection: sa.Connection) -> set[str]:
+    """The files that were ever proved to be at their bank: whatever they become, none of them is uploaded again."""
+    s = store.file_states.c
+    return set(connection.scalars(sa.select(s.file_name).distinct().where(s.state == "submitted")))
+
+
+def broken_off(connection: sa.Connection) -> set[str]:
+    """The files that an upload left unknown and that were never proved to be at their bank."""
+    s = latest(store.file_states, "file_name").c
+    return set(connection.scalars(sa.select(s.file_name).where(s.state == "unknown"))) - proved_submitted(connection)
+
+
+def sent_at(connection: sa.Connection) -> dict[str, int]:
+    """When each file left, in microseconds: when it was first proved to be at the bank, else when its last upload began."""
+    s = store.file_states.c
+    first = sa.select(s.file_name, sa.func.min(s.at)).where(s.state == "submitted").group_by(s.file_name)
+    begun = latest(store.file_states, "file_name").c
+    unproved = sa.select(begun.file_name, begun.at).where(begun.state == "unknown")
+    return {row[0]: row[1] for query in (unproved, first) for row in connection.execute(query)}
+
+
+def on_written_word(connection: sa.Connection) -> pa.Table:
+    """The instructions that stand where a bank's written answer put them: end_to_end_id, at (when it was confirmed)."""
+    own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
+    i, e = store.instructions.c, store.events.c
+    query = (
+        sa.select(i.end_to_end_id, e.at)
+        .select_from(store.instructions)
+        .outerjoin(own.state.table, i.end_to_end_id == own.end_to_end_id)
+        .outerjoin(filed.state.table, i.file_name == filed.file_name)
+        .join(store.events, e.hash == sa.func.coalesce(own.evidence, filed.evidence))
+        .where(e.kind == CONFIRMED)
+        .order_by(i.end_to_end_id)
+    )
+    return store.read(connection, query, pa.schema([("end_to_end_id", TEXT), ("at", INSTANT)]))
+
+
+def unknown_files(connection: sa.Connection, period: str | None = None) -> list[dict[str, Any]]:
+    """The unknown files: file_name, channel, period, transaction_count, control_sum_idr, at, kind and details of what left them so."""
+    s, e = latest(store.file_states, "file_name").c, store.events.c
+    f, b = store.files.c, store.batches.c
+    query = (
+        sa.select(
+            f.file_name, f.channel, b.period, f.transaction_count, f.control_sum_idr, s.at, e.kind, e.details
+        )
+        .join(store.batches, f.batch == b.batch)
+        .join(s.state.table, f.file_name == s.file_name)
+        .outerjoin(store.events, e.hash == s.evidence)
+        .where(s.state == "unknown")
+        .order_by(f.file_name)
+    )  # fmt: skip
+    if period is not None:
+        query = query.where(b.period == period)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def unknown_alone(connection: sa.Connection, period: str | None = None) -> list[dict[str, Any]]:
+    """The instructions that are unknown while their file is not: end_to_end_id, file_name, channel, period, amount_idr, at,
+    and kind and details of what left them so."""
+    own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
+    i, e = store.instructions.c, store.events.c
+    query = (
+        sa.select(i.end_to_end_id, i.file_name, i.channel, i.period, i.amount_idr, own.at, e.kind, e.details)
+        .join(own.state.table, i.end_to_end_id == own.end_to_end_id)
+        .outerjoin(filed.state.table, i.file_name == filed.file_name)
+        .outerjoin(store.events, e.hash == own.evidence)
+        .where(own.state == "unknown", sa.func.coalesce(filed.state, "drafted") != "unknown")
+        .order_by(i.end_to_end_id)
+    )
+    if period is not None:
+        query = query.where(i.period == period)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def place_of(connection: sa.Connection, subject: str) -> dict[str, Any] | None:
+    """The file that a file's name or an end-to-end id names: file_name, batch, channel, period, sha256, is_file; None of neither."""
+    f, b, i = store.files.c, store.batches.c, store.instructions.c
+    columns = (f.file_name, f.batch, f.channel, b.period, f.sha256)
+    joined = sa.select(*columns).join(store.batches, f.batch == b.batch)
+    named = connection.execute(joined.where(f.file_name == subject)).mappings().first()
+    if named:
+        return {**named, "is_file": True}
+    holds = joined.join(store.instructions, i.file_name == f.file_name).where(i.end_to_end_id == subject)
+    found = connection.execute(holds).mappings().first()
+    return {**found, "is_file": False} if found else None
