@@ -1,0 +1,40 @@
+"""The judge of a simulated programme: what the banks really did, what the sources said and what the record shows, day by day.
+
+Written apart: it imports nothing of ours but the plain data that a day is shown as. It knows the published contracts (source
+drop, rules, exports, how events are hashed), and remembers what it was shown before.
+"""
+
+from simulator.observed import Day, Violation
+from simulator.oracle import decisions, money, record
+from simulator.oracle.memory import Memory, Seen, remember
+
+CHECKS = (
+    record.judge_chain,
+    decisions.judge_decisions,
+    money.judge_movements,
+    money.judge_asked,
+    money.judge_history,
+    money.judge_states,
+    money.judge_ends,
+    money.judge_sums,
+    record.judge_journal,
+    record.judge_proofs,
+    record.judge_files,
+)
+
+
+class Oracle:
+    """Called with each day in its order; says what is broken on it, each violation once."""
+
+    def __init__(self) -> None:
+        self._memory = Memory()
+
+    def __call__(self, day: Day) -> list[Violation]:
+        """The violations that this day shows for the first time."""
+        memory = self._memory
+        seen = Seen(day, memory)
+        found = [violation for check in CHECKS for violation in check(day, seen, memory)]
+        remember(day, seen, memory)
+        fresh = [violation for violation in dict.fromkeys(found) if violation not in memory.told]
+        memory.told.update(fresh)
+        return fresh

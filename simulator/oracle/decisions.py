@@ -1,0 +1,168 @@
+"""Who was decided to be due, and who was instructed, held against the plain reading of the rules."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from simulator.observed import CutOff, Day, Row, Violation
+from simulator.oracle.memory import WITHOUT_PAYMENT, Memory, Seen, entitlement_of, named
+from simulator.oracle.plain_rules import (
+    INCENTIVE,
+    REFUSING,
+    SURVEY_IDR,
+    TRANCHE_IDR,
+    Instructed,
+    Known,
+    Reading,
+    last_payment_date,
+)
+
+FUNDS_SHORT = frozenset({"funds_short"})
+_NOT_CREDITED = "first_tranche_not_credited"
+_WAITING = frozenset({_NOT_CREDITED, "not_yet_due"})
+
+
+def judge_decisions(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]:
+    """Each period decided since the last day, as last decided, against the rules; and all that was newly instructed."""
+    if day.is_final_day:
+        return  # several days pass within it, and what was known at each is not shown
+    last = {run.period: place for place, run in enumerate(seen.runs)}
+    for place in last.values():
+        earlier = {other for other, at in last.items() if at < place}
+        known = _known(day, seen.runs[place], seen, memory, earlier)
+        yield from _of_period(day, known, seen, memory)
+    for reference, row in seen.new.items():
+        if row["period"] not in last:
+            run = next((run for run in reversed(day.cut_offs_run) if run.period == row["period"]), None)
+            if run is None:
+                about = named(entitlement_of(row))
+                yield Violation("paid undecided", about, f"{reference}: nothing is decided for {row['period']}")
+            else:
+                yield from _not_due(reference, row, _known(day, run, seen, memory, set()), seen, memory)
+
+
+def _known(day: Day, run: CutOff, seen: Seen, memory: Memory, earlier: set[str]) -> Known:
+    """What was known when it was decided: rows that had come, what was shown on the day before or instructed earlier today."""
+    tables = {name: [row for row in rows if row["arrived_at"] <= run.at] for name, rows in day.source_tables.items()}
+    rows = [*memory.instructions.values(), *(row for row in seen.new.values() if row["period"] in earlier)]
+    instructed: dict[tuple[str, str], dict[int, Instructed]] = defaultdict(dict)
+    for row in sorted(rows, key=lambda row: (row["sequence"], row["attempt"])):
+        if row["state"] != "withdrawn":
+            first = Instructed(row["period"], row["due_on"])
+            instructed[row["participant_id"], row["benefit"]].setdefault(row["sequence"], first)
+    refused = {
+        (row["participant_id"], row["account_version"])
+        for row in memory.instructions.values()
+        if row["state"] in ("rejected", "returned") and row["reason_code"] in REFUSING
+    }
+    return Known(tables, run.period, run.cut_off, dict(instructed), refused, dict(memory.credited_at))
+
+
+def _of_period(day: Day, known: Known, seen: Seen, memory: Memory) -> Iterator[Violation]:
+    shown = {
+        (row["participant_id"], row["benefit"]): row for row in day.record.entitlements if row["period"] == known.period
+    }
+    # What is withdrawn today may have been so before or after it was decided.
+    moved = {
+        row["participant_id"]
+        for reference, row in seen.instructions.items()
+        if row["state"] == "withdrawn" and memory.instructions.get(reference, row)["state"] != "withdrawn"
+    }
+    for key, reading in known.readings().items():
+        if key[0] not in moved:
+            yield from _differs(known, key, reading, shown.get(key), day.funded_idr is not None)
+    yield from _out_of_order(known, shown)
+    for reference, row in seen.new.items():
+        if row["period"] == known.period and row["participant_id"] not in moved:
+            yield from _not_due(reference, row, known, seen, memory)
+
+
+def _differs(
+    known: Known, key: tuple[str, str], reading: Reading, shown: Row | None, keeps_funds: bool
+) -> Iterator[Violation]:
+    """A decision of the record against the reading of the rules."""
+    about = f"{key[0]} {key[1]} {known.period}"
+    if shown is None:
+        yield Violation("nobody is lost", about, "was known when it was decided, and there is no decision")
+        return
+    reasons = frozenset(str(shown["reasons"]).split(";")) - {""}
+    decision = str(shown["decision"])
+    if keeps_funds and decision == "held" and reasons == FUNDS_SHORT:
+        decision, reasons = "due", frozenset()  # whether money reaches them is asked for all together
+    reading = _as_credited(reading) if _NOT_CREDITED not in reasons and key[0] in known.credited_at else reading
+    ours = (reading.decision, reading.sequence, reading.amount_idr, reading.reasons)
+    theirs = (decision, shown["sequence"], shown["amount_idr"], reasons)
+    if ours != theirs:
+        yield Violation("decided otherwise", about, f"the record has {_told(*theirs)}, the rules say {_told(*ours)}")
+    elif key[1] == INCENTIVE and reading.due_on != shown["due_on"]:
+        yield Violation("decided otherwise", about, f"due on {shown['due_on']}, by the rules on {reading.due_on}")
+
+
+def _told(decision: str, sequence: int, amount_idr: int, reasons: frozenset[str]) -> str:
+    return f"{decision} {sequence} {amount_idr} [{';'.join(sorted(reasons))}]"
+
+
+def _as_credited(reading: Reading) -> Reading:
+    """A survey's reading where tranche 1 was credited by the bank's own day, although it was told later than the cut-off."""
+    if _NOT_CREDITED not in reading.reasons:
+        return reading
+    reasons = reading.reasons - _WAITING
+    if "survey_not_completed" in reasons:
+        return reading._replace(reasons=reasons | {"not_yet_due"})
+    decision = reading.decision if reading.decision != "not_due" else "held" if reasons else "due"
+    return reading._replace(decision=decision, reasons=reasons)
+
+
+def _out_of_order(known: Known, shown: dict[tuple[str, str], Row]) -> Iterator[Violation]:
+    """Money goes in the order of due_on, accepted_on, participant; nobody is passed over."""
+    waiting = sorted(
+        (row["due_on"], known.people[who]["accepted_on"], who, benefit, row["decision"])
+        for (who, benefit), row in shown.items()
+        if (row["decision"] == "due" or row["reasons"] == "funds_short")
+        and not any(first.period == known.period for first in known.instructed.get((who, benefit), {}).values())
+    )
+    short = next((place for place, each in enumerate(waiting) if each[4] == "held"), len(waiting))
+    for _, _, who, benefit, decision in waiting[short:]:
+        if decision == "due":
+            yield Violation(
+                "funds out of order", f"{who} {benefit}", f"{known.period}: got what an earlier one did not"
+            )
+
+
+def _not_due(reference: str, row: Row, known: Known, seen: Seen, memory: Memory) -> Iterator[Violation]:
+    """A new instruction: due by the rules when it was decided, or the next attempt of one that ended; to the account in force."""
+    entitlement = entitlement_of(row)
+    earlier = [each for each in seen.attempts[entitlement] if each["attempt"] < row["attempt"]]
+    is_again = any(each["state"] != "withdrawn" for each in earlier)
+    found = _against_again(row, earlier, known, memory) if is_again else _against_new(row, known)
+    account = known.accounts.get(row["participant_id"], {})
+    if (account.get("version"), account.get("channel")) != (row["account_version"], row["channel"]):
+        found.append(f"account version {row['account_version']}, in force is {account.get('version')}")
+    amount = TRANCHE_IDR if row["benefit"] == INCENTIVE else SURVEY_IDR
+    if row["amount_idr"] != amount:
+        found.append(f"{row['amount_idr']}, by the rules {amount}")
+    for what in found:
+        yield Violation("paid not due", named(entitlement), f"{reference} in {known.period}: {what}")
+
+
+def _against_new(row: Row, known: Known) -> list[str]:
+    who, benefit = row["participant_id"], row["benefit"]
+    if who not in known.people:
+        return ["nobody of this name was known"]
+    reading = known.read(who, benefit)
+    if who in known.credited_at:
+        reading = _as_credited(reading)
+    if (reading.decision, reading.sequence) != ("due", row["sequence"]):
+        return [f"the rules say {_told(*reading[:3], reading.reasons)}"]
+    return []
+
+
+def _against_again(row: Row, earlier: list[Row], known: Known, memory: Memory) -> list[str]:
+    who = row["participant_id"]
+    found = sorted(known.against_person(who, row["sequence"]) | known.against_account(who))
+    last_day = last_payment_date(known.people[who].get("wave"))
+    if last_day is not None and known.today > last_day:
+        found.append("lapsed")
+    before = memory.instructions.get(earlier[-1]["end_to_end_id"])
+    if before is None or before["state"] not in WITHOUT_PAYMENT:
+        found.append(f"{earlier[-1]['end_to_end_id']} has not ended")
+    return found
