@@ -118,6 +118,7 @@ class BankDesk:
         self._files += 1
         where = f"{self.code} file-{self._files}"
         data = self.server.files[path][0]
+        self._note("arrival", message_id=path.rpartition("/")[2])
         hours = 1 + self._chance.of("latency", where).random() * 6
         if self._chance.strikes("bank.slow", where):
             hours += 20 + self._chance.of("slow", where).randrange(60)
@@ -159,18 +160,23 @@ class BankDesk:
 
     def _booked(self, movement: Booked) -> None:
         self._recent.append(movement)
+        self._note(movement.kind, movement.amount_idr, movement.message_id, movement.end_to_end_id, movement.account)
+        self.heard(movement)
+
+    def _note(
+        self, kind: str, amount_idr: int = 0, message_id: str = "", end_to_end_id: str = "", account: str = ""
+    ) -> None:
         self._truth.movements.append(
             {
-                "kind": movement.kind,
+                "kind": kind,
                 "bank": self.code,
                 "at": self._agenda.now,
-                "amount_idr": movement.amount_idr,
-                "end_to_end_id": movement.end_to_end_id,
-                "participant_account": movement.account,
-                "message_id": movement.message_id,
+                "amount_idr": amount_idr,
+                "end_to_end_id": end_to_end_id,
+                "participant_account": account,
+                "message_id": message_id,
             }
         )
-        self.heard(movement)
 
     def _plan_returns(self, paid: list[Booked], where: str) -> None:
         is_flood = bool(paid) and self._chance.strikes("bank.flood_of_returns", where)

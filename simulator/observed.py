@@ -57,7 +57,8 @@ class Day:
       `kind`, `bank`, `at`, `amount_idr`, `end_to_end_id`, `participant_account`, `message_id`. Kinds: `debit` (our account was
       debited for a file's block; no end-to-end id), `credit` (a recipient's account was credited), `reversal` (a transfer of
       a debited block was refused, its money is on our account again; never credited), `return` (a credit came back to our
-      account later), `fee`. `participant_account` is the number as our file asked, with the channel in `bank`.
+      account later), `fee`, `arrival` (no money: a file of ours reached the bank, its name as `message_id`).
+      `participant_account` is the number as our file asked, with the channel in `bank`.
     - `paid_by_bank_fault`: end-to-end ids that a bank has credited twice, or with another amount, by its own fault: so
       arranged by the world. What the pipeline owes there is an open break, not the absence of the second credit.
     - `forged`: names of files that no bank made and the world has put among its answers.
