@@ -21,7 +21,8 @@ from ledger.house import House
 from reconciliation import steps as proving
 from schemas import exact_checks
 from schemas.errors import ProofFailed
-from simulator.observed import Day, Row, Violation
+from simulator.observed import Row
+from simulator.oracle import Oracle
 from simulator.shrink import shrink
 from simulator.world import BankLine, Plan, Played, World
 from treasury import exports
@@ -144,17 +145,12 @@ def settle(home: Path, start: date, lines: Mapping[str, BankLine], hook: Hook, s
     )
 
 
-def judge(_day: Day) -> list[Violation]:
-    """Nobody judges yet."""
-    return []
-
-
 def play(plan: Plan, tell: Callable[[str], None] | None = None) -> Played:
     """Play a world in a folder in memory that is gone afterwards, up to its first violation."""
     memory = Path("/dev/shm")  # noqa: S108 - a name of its own in it; where there is none, the system's folder
     pa.set_cpu_count(1)  # tables of a few hundred rows: threads cost more than they bring
     with tempfile.TemporaryDirectory(prefix="salur-world-", dir=memory if memory.is_dir() else None) as folder:
-        world = World(plan, Path(folder), settle, judge, tell)
+        world = World(plan, Path(folder), settle, Oracle(), tell)
         try:
             return world.play()
         finally:

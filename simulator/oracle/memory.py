@@ -63,6 +63,8 @@ class Memory:
     runs: int = 0
     events: int = 0
     chain_head: str = "0" * 64
+    has_acts: bool = False
+    """Whether the record has ever named an act to come; one that never does is not asked who goes on with what."""
     brakes: Brakes = field(default_factory=Brakes)
     told: set[Violation] = field(default_factory=set)
 
@@ -81,6 +83,7 @@ class Seen:
         self.open_breaks = [row for row in record.breaks if row["state"] == "open"]
         self.under_break = {row[name] for row in self.open_breaks for name in ("end_to_end_id", "file_name")} - {None}
         self.waiting = {str(row["subject"]) for row in record.next_acts}
+        memory.has_acts = memory.has_acts or bool(record.next_acts)
         self.runs: list[CutOff] = day.cut_offs_run[memory.runs :]
 
     def is_named(self, row: Row) -> bool:

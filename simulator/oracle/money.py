@@ -137,17 +137,17 @@ def _unfinished(row: Row, where: str, seen: Seen, memory: Memory) -> Iterator[Vi
         is_right = state == "returned"
     else:
         is_right = state in WITHOUT_PAYMENT
-    if not is_right and not seen.is_named(row):
+    if not is_right and memory.has_acts and not seen.is_named(row):
         what = f"{transfer.credits} credits, {transfer.returns} returns, {transfer.refusals} refusals at the bank"
         yield Violation(
             "lost", f"{named(entitlement_of(row))} {row['end_to_end_id']}", f"{where}; {what}; no break, no act"
         )
 
 
-def judge_ends(day: Day, seen: Seen, _memory: Memory) -> Iterator[Violation]:
+def judge_ends(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]:
     """Whatever ended without paying goes on: as the next attempt, as an act to come, or with its owner."""
-    if not day.record.next_acts and not day.is_final_day:
-        return  # a record without acts to come is asked at the end alone
+    if not memory.has_acts:
+        return
     for entitlement, rows in seen.attempts.items():
         last = rows[-1]
         if last["state"] in ("rejected", "returned", "never_arrived") and not seen.is_named(last):

@@ -171,9 +171,10 @@ def honest() -> Story:
         "instructions": [instruction("credited")],
         "journal": [sent, posting(2, "credited", "in_transit")],
     }
+    to_release = {"subject": BATCH, "kind": "release", "due_at": None, "owner": "treasury"}
     return Story(
         truth=[[movement("arrival", 0, message_id=FILE)], [movement("debit"), movement("credit")], []],
-        records=[copy.deepcopy(first), copy.deepcopy(first), copy.deepcopy(paid)],
+        records=[copy.deepcopy({**first, "next_acts": [to_release]}), copy.deepcopy(first), copy.deepcopy(paid)],
     )
 
 

@@ -20,7 +20,6 @@ from tests.lib.judged_days import (
     PERIOD,
     REFERENCE,
     Change,
-    Row,
     Story,
     at,
     event,
