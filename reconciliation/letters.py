@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks import exchange
-from ledger import chain, consent, journal, queries, store, unknowns
+from ledger import chain, consent, journal, marks, queries, store, unknowns
 from ledger.house import House
 from ledger.instants import from_micros, to_micros
 from ledger.lock import alone
@@ -32,6 +32,7 @@ PURPOSE = "bank_answer"
 SAYS = {"never_arrived": "never_arrived", "received": "submitted", "credited": "credited", "rejected": "rejected"}
 """The state that each answer leads to."""
 LETTER_BYTES_MAX = 32 << 20
+_WHY = {"submission_intended": "the upload broke off", marks.RECOVERED: "the ledger was restored after it was sent"}
 _CODE = re.compile("[A-Z]{2}[A-Z0-9]{2}")
 _BOUND = ("says", "code_list", "reason_code", "letter_sha256", "standing")
 
@@ -97,7 +98,7 @@ def _waits(
         "sum_idr": sum_idr,
         "since": since.isoformat(),
         "age_days": (house.at - since).days,
-        "why": details["found"] if row["kind"] == unknowns.SILENCE else "the upload broke off",
+        "why": details["found"] if row["kind"] == unknowns.SILENCE else _WHY.get(row["kind"], row["kind"]),
         "may_be_sent": may_be_sent,
         "do": "salur submit looks at the bank, and settles it or says what is missing"
         if may_be_sent

@@ -393,7 +393,12 @@ def status(period: MaybePeriod = None, json: Json = False) -> None:
         f"Outcomes not delivered to {name}: {count:,}" for name, count in result["outcomes_waiting"].items() if count
     ]
     if result["stopped"] is not None:
-        lines.append(f"Sending is stopped: {result['stopped']}")
+        who, since = result["stopped_by"], result["stopped_at"]
+        lines.append(f"Sending is stopped: {result['stopped']} ({who}, {since}). It goes on with: salur resume")
+    lines += [
+        f"Unknown for {row['age_days']} d: {row['subject']}, {rupiah(row['sum_idr'])}: {row['why']}; {row['do']}"
+        for row in result["unknown"]
+    ]
     answer(result, json, lines)
 
 

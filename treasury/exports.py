@@ -17,9 +17,9 @@ from disbursement.entitlement import decision_counts
 from disbursement.traces import refuse_forgotten
 from ledger import chain, journal, landing, queries, store, told
 from ledger.house import House
-from ledger.instants import jakarta_date
+from ledger.instants import from_micros, jakarta_date
 from ledger.parquet import get_table
-from reconciliation import evidence, telling
+from reconciliation import evidence, letters, telling
 from reconciliation.outlets import open_outlets
 from reconciliation.reports import money
 from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
@@ -239,6 +239,9 @@ def status(house: House, period: str | None) -> dict[str, Any]:
         "waiting_for_release": [row["batch"] for row in listed if row["state"] == "drafted"],
         "on_hold": sorted(on_hold),
         "stopped": None if stopped is None else stopped["reason"],
+        "stopped_by": None if stopped is None else stopped["person"],
+        "stopped_at": None if stopped is None else from_micros(stopped["at"]).isoformat(),
+        "unknown": letters.waiting(house, period),
         "outcomes_waiting": telling.waiting(house),
     }
 
@@ -261,6 +264,8 @@ def doctor(house: House) -> dict[str, Any]:
         _look("event chain", lambda: f"{_verify_chain(house)} events, whole"),
         _look("archive", lambda: _archive(house)),
         _look("sendings", lambda: _sendings(house)),
+        _look("brakes", lambda: _brakes(house)),
+        _look("unknown", lambda: _unknown(house)),
         *(
             _look(f"calendar {name}", partial(_next_day, house, name))
             for name in sorted({profile.calendar for profile in profiles().values()})
@@ -271,6 +276,24 @@ def doctor(house: House) -> dict[str, Any]:
     ]
     worst = max(int(each["exit_code"]) for each in checks)
     return {"ok": worst == EXIT_DONE, "exit_code": worst, "checks": checks}
+
+
+def _brakes(house: House) -> str:
+    """Whether sending is stopped, and how many people are on hold: acts of people, so that neither is out of order."""
+    with house.store.reading() as connection:
+        stopped, on_hold = queries.brake(connection), queries.held_people(connection)
+    held = f"{len(on_hold):,} people on hold"
+    if stopped is None:
+        return f"none; {held}"
+    return f"sending is STOPPED by {stopped['person']} since {from_micros(stopped['at']).isoformat()}: {stopped['reason']}; {held}"
+
+
+def _unknown(house: House) -> str:
+    rows = letters.waiting(house)
+    if not rows:
+        return "nothing"
+    oldest = max(row["age_days"] for row in rows)
+    return f"{len(rows):,} files and payments, the oldest for {oldest:,} days; see: salur unknown list"
 
 
 def _source(house: House, name: str) -> str:

@@ -347,9 +347,9 @@ def test_a_line_that_breaks_in_the_middle_leaves_the_file_unknown_and_the_next_r
 class TestWhileSending:
     """Two files leave one after the other, and something happens while the first is on the line."""
 
-    def sent_over(self, house: House, server: SshServer, then: Callable[[], object]) -> int:
+    def sent_over(self, house: House, server: SshServer, then: Callable[[], object], after_bytes: int = 40_000) -> int:
         released(house, files=2, people=500)
-        relay = _Relay(server.port, 40_000, then)
+        relay = _Relay(server.port, after_bytes, then)
         slow = pointed(house, bni=server)
         slow.config["banks"]["bni"]["port"] = relay.port
         code = code_of(lambda: steps.submit(slow))
@@ -361,6 +361,24 @@ class TestWhileSending:
         assert self.sent_over(online, sftp_server, lambda: steps.brake(stop, "stop", "uji")) == PersonNeeded.exit_code
         assert file_states(online) == {"B1-1.xml": "submitted", "B1-2.xml": "released"}
         assert list(there(sftp_server)) == ["B1-1.xml"]
+
+    @pytest.mark.parametrize("act", ["stop", "hold"])
+    def test_what_is_said_while_the_bank_is_looked_at_holds_back_the_first_file_too(
+        self, online: House, sftp_server: SshServer, act: str
+    ) -> None:
+        meanwhile = replace(online)
+
+        def then() -> None:
+            if act == "stop":
+                steps.brake(meanwhile, "stop", "uji")
+                return
+            row = {"seq": 1, "participant_id": "P-B1-1.xml-0", "act": "hold", "reason": "uji", "person": "ani", "at": 0}
+            with meanwhile.store.transaction() as connection:
+                store.insert(connection, store.holds, [row])
+
+        assert self.sent_over(online, sftp_server, then, after_bytes=100) == PersonNeeded.exit_code
+        assert set(file_states(online).values()) == {"released"}
+        assert (there(sftp_server), events(online, "submission_intended")) == ({}, [])
 
     def test_a_rejection_takes_out_the_file_that_has_not_left_and_no_other(
         self, online: House, sftp_server: SshServer

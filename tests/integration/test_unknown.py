@@ -34,6 +34,7 @@ from tests.lib.joined import (
 )
 from tests.lib.small_home import dump, events, file_states, instruction_states
 from tests.lib.sshd import SshServer
+from treasury import exports
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +148,14 @@ class TestSilence:
         assert paying.submit(silent.house) == {"files": []}  # and no bank need be configured for that
         assert events(silent.house, "submission_intended") == [silent.file_name]
         assert not (tmp_path / "again").exists()
+
+    def test_it_is_shown_with_its_age_and_what_is_needed(self, silent: Sent) -> None:
+        (row,) = exports.status(at_day(silent, 3), PERIOD)["unknown"]
+        assert (row["subject"], row["count"], row["sum_idr"]) == (silent.file_name, COUNT, COUNT * TRANCHE)
+        assert (row["age_days"], row["may_be_sent"], row["answer"]) == (3, False, None)
+        assert row["do"].startswith("ask the bank")
+        looked = {check["what"]: check for check in exports.doctor(at_day(silent, 3))["checks"]}
+        assert looked["unknown"]["found"].startswith("1 files and payments, the oldest for 3 days")
 
     def test_it_is_never_withdrawn(self, silent: Sent) -> None:
         (batch,) = queries.batches(silent.house.store)
