@@ -19,7 +19,7 @@ from disbursement.release import PURPOSE, RELEASABLE, check_release
 from disbursement.sources.drop import Drop
 from disbursement.sources.opening import identity, opened
 from disbursement.sources.origin import Origin, origin_of
-from ledger import audit, chain, consent, journal, landing, money, queries, returned, store
+from ledger import audit, chain, clock, consent, journal, landing, money, queries, returned, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
@@ -79,6 +79,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
     Whoever has an instruction for a new payment of a benefit in the period keeps that decision. A batch that was not sent by the
     last payment date of one of its instructions is withdrawn first.
     """
+    house = clock.in_order(house)
     cut_off = facts.cut_off(period, as_of, house.at)
     with Gate(house, "entitle", f"{period} {cut_off.isoformat()}", period) as gate:
         withdrawn = _withdraw_overdue(house, jakarta_date(cut_off))
@@ -252,6 +253,7 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
 
     `left_out` counts due decisions that cannot be instructed now, by reason; each stays due and shows in the report.
     """
+    house = clock.in_order(house)
     run_id = f"{period} {house.at.isoformat()}"
     with Gate(house, "instruct", run_id, period) as gate, house.store.transaction() as connection:
         made = orders.make(house, connection, period, maker, execution_date, gate)
@@ -290,6 +292,7 @@ def _batch(connection: store.Connection, batch: str) -> dict[str, Any]:
 
 def release(house: House, batch: str, person: str, digest: str, via: str) -> dict[str, Any]:
     """Consent of one person, not the maker, for exactly the bytes with that digest; repeating it adds nothing."""
+    house = clock.in_order(house)
     hours = int(house.config.get("release", {}).get("consent_hours", _CONSENT_HOURS))
     with house.store.transaction() as connection:
         row = _batch(connection, batch)
@@ -351,12 +354,12 @@ def submit(house: House, bank: str | None = None, to: Path | None = None, batch:
 
     Those of one bank or of one batch alone, when given.
     """
-    return submission.submit(house, bank, to, batch)
+    return submission.submit(clock.in_order(house), bank, to, batch)
 
 
 def recover(house: House) -> dict[str, Any]:
     """After a ledger was restored from an earlier day: what was sent since is unknown until there is evidence (`recovery`)."""
-    return recovery.recover(house)
+    return recovery.recover(clock.in_order(house))
 
 
 def hold(house: House, participant: str, act: str, reason: str) -> dict[str, Any]:

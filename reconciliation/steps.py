@@ -13,7 +13,7 @@ from banks import exchange
 from banks.calendars import CalendarMissing, next_banking_day
 from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
-from ledger import chain, consent, journal, queries, returned, store, unknowns
+from ledger import chain, clock, consent, journal, queries, returned, store, unknowns
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
@@ -337,6 +337,7 @@ def _pick(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def reconcile(house: House, period: str) -> dict[str, Any]:
     """Match, find breaks, prove, for one period. Open breaks are no failure; a proof that does not hold is, once saved."""
+    house = clock.in_order(house)
     with Gate(house, "reconcile", f"reconcile {period} {house.at.isoformat()}", period) as gate:
         with house.store.transaction() as connection:
             found = _match(house, connection, period)
