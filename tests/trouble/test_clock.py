@@ -14,6 +14,7 @@ from disbursement import steps as paying
 from ledger import chain, queries, store
 from ledger.house import House
 from reconciliation import steps as proving
+from schemas import exact_checks
 from schemas.errors import InputRejected, PersonNeeded
 from tests.lib.joined import AT, COUNT, PERIOD, batch_of, opened, release
 from tests.lib.small_drop import people, write_drop
@@ -35,7 +36,7 @@ DECIDING: dict[str, Act] = {
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     """A released batch, whose last event is of the home's instant."""
-    made = small_home(tmp_path)
+    made = replace(small_home(tmp_path), check=exact_checks.check)
     released(made)
     return made
 
@@ -102,9 +103,10 @@ class TestAJumpOver:
 
     def test_the_cut_off_changes_nobody_whom_entitle_has_decided(self, tmp_path: Path) -> None:
         init_house(tmp_path / "home", AT)
-        paying.intake(opened(tmp_path / "home"), str(write_drop(tmp_path / "drop", people(COUNT, ["bca"]))))
-        paying.entitle(opened(tmp_path / "home"), PERIOD)
-        late = opened(tmp_path / "home", AT + timedelta(days=40))
+        then = replace(opened(tmp_path / "home"), check=exact_checks.check)
+        paying.intake(then, str(write_drop(tmp_path / "drop", people(COUNT, ["bca"]))))
+        paying.entitle(then, PERIOD)
+        late = at(then, AT + timedelta(days=40))
         assert paying.instruct(late, PERIOD, "siti")["instructed"] == COUNT
         release(late)
         assert set(instruction_states(late).values()) == {"released"}
