@@ -3,11 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.codes import LEFT_OUT
+from schemas.fields import FIELDS
 from schemas.identifiers import end_to_end_ids
 from schemas.tables import TABLES, conform, empty
 
@@ -15,6 +17,28 @@ ENTITLEMENT = ("participant_id", "benefit", "sequence")
 
 COLUMNS = tuple(name for name in TABLES["instructions.v1"].columns if name not in ("batch", "file_name"))
 """instructions.v1 before batches are formed."""
+
+
+AGAIN = pa.schema(
+    [
+        *(
+            pa.field(name, FIELDS[name].type)
+            for name in (
+                "participant_id", "benefit", "sequence", "period", "policy", "amount_idr", "due_on", "channel", "account_version",
+                "last_payment_date", "sk_number", "sk_line", "fiscal_year", "previous_attempt",
+            )
+        ),
+        pa.field("against", pa.string()),
+    ]
+)  # fmt: skip
+"""A reissue to be instructed: reissues.v1 with the period, `previous_attempt` (the last one, be it withdrawn since) and `against`,
+one of AGAINST or null."""
+AGAINST = ("disputed", "answers_unread")
+
+
+def empty_again() -> pa.Table:
+    """No reissues."""
+    return AGAIN.empty_table()
 
 
 @dataclass(frozen=True)
@@ -36,21 +60,25 @@ def draft(
     *,
     execution_dates: Mapping[str, date],
     on_hold: Collection[str] = (),
+    again: pa.Table | None = None,
 ) -> Drafted:
-    """Instructions for the due decisions (decisions.v1) that have none yet.
+    """Instructions for the due decisions (decisions.v1) that have none yet, and for what is to be reissued.
 
     `attempts` holds the last attempt of each entitlement (participant_id, benefit, sequence, attempt, end; end null
-    while it is open or paid). An entitlement gets its first attempt, or the next one after a withdrawn one; any other
-    attempt stands, so that nothing is asked for twice. `accounts` is current_accounts.v1; `execution_dates` says when
+    while it is open or paid, `withdrawn` where all were). An entitlement gets its first attempt, or the next one after a withdrawn one; any other
+    attempt stands, so that nothing is asked for twice. `again` (AGAIN) holds the due reissues, each with the attempt that the
+    new one follows and why it may not be instructed now, else null. `accounts` is current_accounts.v1; `execution_dates` says when
     each channel would be asked to pay, which may not be after the last payment date.
     """
     rows = _without_attempt(decisions.filter(pc.equal(decisions.column("decision"), "due")), attempts)
+    rows = _with_reissues(rows, empty_again() if again is None else again)
     current = accounts.select(["participant_id", "version", "account_mac"])
     current = current.rename_columns(["participant_id", "account_version", "account_mac"])
     current = current.append_column("is_current", pa.repeat(True, current.num_rows))
     rows = rows.join(current, ["participant_id", "account_version"], join_type="left outer")
     aside = [empty("left_out.v1")]
     stays_out: dict[str, Callable[[pa.Table], pa.ChunkedArray]] = {
+        **{reason: partial(_is_against, reason) for reason in AGAINST},
         "on_hold": lambda rows: pc.is_in(rows.column("participant_id"), pa.array(sorted(on_hold), pa.string())),
         "account_changed": lambda rows: pc.is_null(rows.column("is_current")),
         "account_unwritable": lambda rows: pc.is_null(rows.column("account_mac")),
@@ -66,7 +94,7 @@ def draft(
 def leave_out(rows: pa.Table, reason: str) -> pa.Table:
     """Due rows (decisions or drafted instructions) as left_out.v1, all for one reason."""
     assert reason in LEFT_OUT, f"{reason} is no reason that others know of"
-    wanted = rows.select([*ENTITLEMENT, "amount_idr"])
+    wanted = rows.select([*ENTITLEMENT, "amount_idr", "previous_attempt"])
     return conform(wanted.append_column("reason", pa.repeat(reason, rows.num_rows)), "left_out.v1")
 
 
@@ -79,6 +107,17 @@ def _without_attempt(due: pa.Table, attempts: pa.Table) -> pa.Table:
     return free.join(
         ended.rename_columns([*ENTITLEMENT, "previous_attempt"]), list(ENTITLEMENT), join_type="left outer"
     )
+
+
+def _with_reissues(rows: pa.Table, again: pa.Table) -> pa.Table:
+    """Decisions and reissues as rows alike: what a decision lacks is null."""
+    rows = rows.append_column("fiscal_year", pc.year(rows.column("accepted_on")))
+    rows = rows.append_column("against", pa.nulls(rows.num_rows, pa.string()))
+    return pa.concat_tables([rows.select(AGAIN.names).cast(AGAIN), again.select(AGAIN.names).cast(AGAIN)])
+
+
+def _is_against(reason: str, rows: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(rows.column("against"), reason), False)
 
 
 def _is_too_late(rows: pa.Table, by_channel: Mapping[str, date]) -> pa.ChunkedArray:
@@ -97,5 +136,4 @@ def _numbered(rows: pa.Table) -> pa.Table:
     references = end_to_end_ids(keys[0], keys[1], keys[2], attempt.to_pylist())
     assert pc.count_distinct(references).as_py() == rows.num_rows, "two instructions have one end-to-end id"
     rows = rows.append_column("attempt", attempt).append_column("end_to_end_id", references)
-    rows = rows.append_column("fiscal_year", pc.year(rows.column("accepted_on")))
     return rows.select(COLUMNS).sort_by("end_to_end_id").combine_chunks()

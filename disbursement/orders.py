@@ -19,9 +19,9 @@ from banks.profiles import Profile, profiles
 from banks.schema_check import validate
 from disbursement import facts, intake
 from disbursement.batch import Batch, File, Target, form_batches
-from disbursement.instruction import ENTITLEMENT, draft, leave_out
+from disbursement.instruction import AGAIN, ENTITLEMENT, draft, empty_again, leave_out
 from disbursement.release import batch_digest
-from ledger import chain, landing, queries, store
+from ledger import chain, landing, queries, reissues, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
@@ -56,6 +56,8 @@ class Made:
     """left_out.v1: what is due and cannot be instructed now, with the reason."""
     run_id: str
     """The run of `entitle` whose decisions were instructed."""
+    reissued: int
+    """How many of the instructions follow an attempt that ended without paying."""
 
 
 def make(
@@ -79,12 +81,15 @@ def make(
         for code, profile in known.items()
     }
     standing = facts.highest_versions(connection)
+    attempts = queries.attempts(connection)
+    again = _again(house, connection, run, attempts)
     drafted = draft(
         decisions,
-        queries.attempts(connection),
+        attempts,
         facts.current_accounts(standing),
         execution_dates=days,
         on_hold=queries.held_people(connection),
+        again=again,
     )
     instructions, orders, refused = _clear_orders(house, connection, drafted.instructions, standing, known)
     gate.check("instructions.v1", instructions)
@@ -102,7 +107,34 @@ def make(
         house.progress("instructions written", sum(row["transaction_count"] for row in rows), instructions.num_rows)
     made = pa.concat_tables([batch.instructions for batch in batches] or [empty("instructions.v1")])
     left_out = pa.concat_tables([drafted.aside, refused]).sort_by([(key, "ascending") for key in ENTITLEMENT])
-    return Made(made, rows, files, left_out, str(run["run_id"]))
+    reissued = made.join(again.select(ENTITLEMENT), list(ENTITLEMENT), join_type="left semi").num_rows
+    return Made(made, rows, files, left_out, str(run["run_id"]), reissued)
+
+
+def _again(house: House, connection: Connection, run: Mapping[str, Any], attempts: pa.Table) -> pa.Table:
+    """The reissues (AGAIN) that the run found due, if no later run knows better, and that nothing recorded since speaks against.
+
+    That their last attempt has ended, that no evidence disagrees, and that all that banks have sent is read, is asked here, in the
+    transaction that makes the next attempt.
+    """
+    last = reissues.last_run(connection)
+    if last is None or last["run_id"] != run["run_id"]:
+        return empty_again()
+    decided = reissues.in_force(connection, house.archive, run["period"])
+    due = decided.filter(pc.equal(decided["verdict"], "due"))
+    if not due.num_rows:
+        return empty_again()
+    ended = reissues.ended(connection).select([*reissues.KEY, "is_disputed"])
+    rows = due.join(ended, list(reissues.KEY), join_type="inner")
+    previous = attempts.select([*ENTITLEMENT, "attempt"]).rename_columns([*ENTITLEMENT, "previous_attempt"])
+    rows = rows.join(previous, list(ENTITLEMENT), join_type="inner")
+    unread = reissues.unread(connection, rows["end_to_end_id"].to_pylist())
+    is_unread = pc.is_in(rows["end_to_end_id"], value_set=pa.array(sorted(unread), pa.string()))
+    against = pc.if_else(
+        rows["is_disputed"], "disputed", pc.if_else(is_unread, "answers_unread", pa.scalar(None, pa.string()))
+    )
+    period = pa.repeat(pa.scalar(run["period"]), rows.num_rows)
+    return rows.append_column("against", against).append_column("period", period).select(AGAIN.names)
 
 
 def _clear_orders(

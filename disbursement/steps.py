@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks.profiles import profiles
-from disbursement import facts, funding, orders, recovery, submission
+from disbursement import facts, funding, orders, recovery, reissue, submission
 from disbursement import intake as taking
 from disbursement.entitlement import decide, decision_counts
 from disbursement.policy import load_policy, policies, policy_file
@@ -19,12 +19,13 @@ from disbursement.release import PURPOSE, RELEASABLE, check_release
 from disbursement.sources.drop import Drop
 from disbursement.sources.opening import identity, opened
 from disbursement.sources.origin import Origin, origin_of
-from ledger import audit, chain, clock, consent, journal, landing, money, queries, returned, store
+from ledger import audit, chain, clock, consent, journal, landing, money, queries, reissues, returned, store
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
 from ledger.parquet import put_table
 from schemas.errors import InputRejected, TryLater
+from schemas.remedies import REMEDIES
 from schemas.tables import empty
 
 _CONSENT_HOURS = 72
@@ -87,10 +88,13 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
             known = facts.load(connection)
             before = queries.decisions_in_force(connection, house.archive, period)
             kept = before.filter(_is_instructed(before, known.history, period))
+            ended = reissues.ended_by(connection, to_micros(cut_off))
+            reissued = reissues.instructed(connection, house.archive, period)
             funded = queries.funded_idr(connection)
-            balance = None if funded is None else funded - queries.open_amount_idr(connection)
+            balance = None if funded is None else funded - returned.committed_idr(connection)
             attempted = queries.attempt_counts(connection)
         house.say(f"{known.people.num_rows:,} participants to decide")
+        again, balance = _reissues(known, ended, reissued, cut_off, balance)
         decisions = decide(
             people=known.people,
             accounts=known.accounts,
@@ -114,7 +118,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
         due_idr = (
             pc.sum(decisions.filter(pc.equal(decisions.column("decision"), "due")).column("amount_idr")).as_py() or 0
         )
-        run = _save_run(house, period, cut_off, decisions, counts, attempted)
+        run = _save_run(house, period, cut_off, _Decided(decisions, again, counts), attempted)
         return {
             "period": period,
             "run_id": run,
@@ -123,9 +127,30 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
             "decisions": dict(sorted(Counter(decisions.column("decision").to_pylist()).items())),
             "benefits": counts,
             "due_idr": due_idr,
+            "reissues": _verdicts(again),
             "withdrawn_batches": withdrawn,
             "warnings": gate.warnings(),
         }
+
+
+def _reissues(
+    known: facts.Facts, ended: pa.Table, instructed: pa.Table, cut_off: datetime, balance_idr: int | None
+) -> tuple[pa.Table, int | None]:
+    """What follows what ended (reissues.v1), and what of the balance is left for new tranches: reissues come first."""
+    again = reissue.decide(
+        ended=ended,
+        people=known.people,
+        accounts=known.accounts,
+        blocklist=known.blocklist,
+        refused=known.refused,
+        policies=[load_policy(name) for name in policies()],
+        remedies=REMEDIES,
+        channels=sorted(profiles()),
+        cut_off=cut_off,
+        balance_idr=balance_idr,
+        kept=instructed,
+    )
+    return again, None if balance_idr is None else balance_idr - reissue.wanted_idr(again, instructed)
 
 
 def _is_instructed(decisions: pa.Table, history: pa.Table, period: str) -> pa.Array:
@@ -152,16 +177,21 @@ def _changes(house: House, period: str, decisions: pa.Table) -> pa.Table:
     return pa.table({"due_change_percent": pa.array(due, pa.int64()), "held_share_percent": pa.array(held, pa.int64())})
 
 
-def _save_run(
-    house: House,
-    period: str,
-    cut_off: datetime,
-    decisions: pa.Table,
-    counts: dict[str, dict[str, int]],
-    attempted: tuple[int, int],
-) -> str:
+class _Decided(NamedTuple):
+    """What a run of `entitle` decided: decisions.v1, reissues.v1, and counts of the first by benefit."""
+
+    decisions: pa.Table
+    again: pa.Table
+    counts: dict[str, dict[str, int]]
+
+
+def _verdicts(again: pa.Table) -> dict[str, int]:
+    return dict(sorted(Counter(again["verdict"].to_pylist()).items()))
+
+
+def _save_run(house: House, period: str, cut_off: datetime, decided: _Decided, attempted: tuple[int, int]) -> str:
     """Record the decisions, unless what they rest on has moved: then one that was instructed could be decided otherwise."""
-    key = put_table(house.archive, decisions)
+    key, again_key = put_table(house.archive, decided.decisions), put_table(house.archive, decided.again)
     for name in policies():
         house.archive.put(policy_file(name))
     with house.store.transaction() as connection:
@@ -172,7 +202,8 @@ def _save_run(
                 "Give the command again.",
             )
         last = queries.last_entitlement_run(connection, period)
-        if last and last["archive_key"] == key and last["cut_off"] == to_micros(cut_off):
+        told = (key, again_key, to_micros(cut_off))
+        if last and (last["archive_key"], last["reissues_key"], last["cut_off"]) == told:
             return str(last["run_id"])
         seq = store.next_seq(connection, store.entitlement_runs)
         run = f"E{seq:06d}-{period}"
@@ -186,7 +217,9 @@ def _save_run(
                 "period": period,
                 "cut_off": cut_off.isoformat(),
                 "decisions_sha256": key,
-                "counts": counts,
+                "reissues_sha256": again_key,
+                "counts": decided.counts,
+                "reissues": _verdicts(decided.again),
                 "policies": {name: load_policy(name).digest for name in policies()},
             },
         )
@@ -197,8 +230,9 @@ def _save_run(
             "cut_off": to_micros(cut_off),
             "at": to_micros(house.at),
             "archive_key": key,
-            "row_count": decisions.num_rows,
+            "row_count": decided.decisions.num_rows,
             "details": evidence,
+            "reissues_key": again_key,
         }
         store.insert(connection, store.entitlement_runs, [row])
     return run
@@ -271,6 +305,7 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
         "period": period,
         "instructed": made.instructions.num_rows,
         "instructed_idr": new_idr,
+        "reissued": made.reissued,
         "batches": sorted({row["batch"] for row in made.batches} | set(waiting)),
         "left_out": dict(sorted(Counter(made.left_out.column("reason").to_pylist()).items())),
         "warnings": gate.warnings(),
@@ -370,6 +405,13 @@ def hold(house: House, participant: str, act: str, reason: str) -> dict[str, Any
         if (participant in queries.held_people(connection)) != (act == "hold"):
             _act(house, connection, store.holds, act, reason, {"participant_id": participant}, participant)
     return {"participant_id": participant, "act": act}
+
+
+def agree_on_reissue(house: House, subject: str, act: str, person: str, reason: str) -> dict[str, Any]:
+    """One person proposes, another approves (or refuses) a reissue that no machine may make; the next `entitle` sees it."""
+    with house.store.transaction() as connection:
+        reissues.act(connection, subject, act, person, reason, house.at)
+    return {"subject": subject, "act": act, "person": person}
 
 
 def brake(house: House, act: str, reason: str) -> dict[str, Any]:

@@ -40,12 +40,13 @@ def consents(connection: sa.Connection) -> pa.Table:
 
 
 def acts(connection: sa.Connection) -> pa.Table:
-    """What people did by hand: holds, stops and acts on cases (kind, subject, person, reason, at), oldest first."""
-    h, b, x = store.holds.c, store.brakes.c, store.exception_acts.c
+    """What people did by hand: holds, stops, acts on cases and on reissues (kind, subject, person, reason, at), oldest first."""
+    h, b, x, r = store.holds.c, store.brakes.c, store.exception_acts.c, store.reissue_acts.c
     found = sa.union_all(
         sa.select(h.act.label("kind"), h.participant_id.label("subject"), h.person, h.reason, h.at),
         sa.select(b.act, sa.literal("sending"), b.person, b.reason, b.at),
         sa.select(x.act, x.break_id, x.person, x.note, x.at),
+        sa.select(r.act, r.subject, r.person, r.reason, r.at),
     ).subquery()
     query = sa.select(found).order_by(*(found.c[name] for name in ("at", "kind", "subject", "person", "reason")))
     return store.read(connection, query)

@@ -171,7 +171,11 @@ def refused_accounts(connection: sa.Connection, codes: Sequence[tuple[str, str]]
 
 
 def attempts(connection: sa.Connection) -> pa.Table:
-    """The last attempt of every entitlement and how it ended (`end` null: open or paid)."""
+    """The last attempt of every entitlement and how it ended (`end` null: open or paid).
+
+    `withdrawn` is the end where all attempts were withdrawn, so that the entitlement is as if never asked for; where an earlier one
+    ended otherwise it is that of a reissue, which was `withdrawn_reissue`.
+    """
     source, i, e = _with_ends()
     last = (
         sa.select(i.participant_id, i.benefit, i.sequence, sa.func.max(i.attempt).label("attempt"))
@@ -179,7 +183,10 @@ def attempts(connection: sa.Connection) -> pa.Table:
         .subquery()
     )
     on = sa.and_(*(i[column] == last.c[column] for column in _ENDS_KEY))
-    query = sa.select(i.participant_id, i.benefit, i.sequence, i.attempt, e.end).select_from(source.join(last, on))
+    earlier = store.attempt_ends.alias("earlier").c
+    is_reissue = sa.exists().where(*(earlier[name] == i[name] for name in _ENDS_KEY[:3]), earlier.end != WITHDRAWN)
+    end = sa.case((sa.and_(e.end == WITHDRAWN, is_reissue), "withdrawn_reissue"), else_=e.end).label("end")
+    query = sa.select(i.participant_id, i.benefit, i.sequence, i.attempt, end).select_from(source.join(last, on))
     return store.read(connection, query)
 
 
@@ -429,7 +436,7 @@ def last_instruct_run(connection: sa.Connection, period: str) -> dict[str, Any] 
 def left_out(connection: sa.Connection, archive: Archive, period: str) -> pa.Table:
     """left_out.v1 of a period: who is due and could not be instructed, as the last `instruct` left them."""
     run = last_instruct_run(connection, period)
-    return get_table(archive, run["archive_key"]) if run else empty("left_out.v1")
+    return conform(get_table(archive, run["archive_key"]), "left_out.v1") if run else empty("left_out.v1")
 
 
 def decisions_seen(connection: sa.Connection, archive: Archive, period: str) -> pa.Table:

@@ -119,7 +119,7 @@ quarantine = _from_definition("quarantine.v1", "table row reason source row_mac"
 # --- disbursement ----------------------------------------------------------------------------------------------------
 entitlement_runs = _define(
     "entitlement_runs",
-    "seq run_id period cut_off at archive_key row_count details",
+    "seq run_id period cut_off at archive_key row_count details reissues_key?",
     "seq",
     sa.UniqueConstraint("run_id"),
 )
@@ -185,6 +185,8 @@ consents = _define(
     sa.UniqueConstraint("purpose", "subject", "digest", "person", "at"),
 )
 consent_uses = _define("consent_uses", "purpose subject digest at actor", "purpose subject digest")
+# What people agreed on about attempts that ended, or files that a bank stopped: `subject` is either.
+reissue_acts = _define("reissue_acts", "seq subject act reason person at", "seq")
 holds = _define("holds", "seq participant_id act reason person at", "seq")
 brakes = _define("brakes", "seq act reason person at", "seq")
 

@@ -25,6 +25,8 @@ OUTCOMES = ("credited", "debited", "accepted", "submitted", "rejected", "returne
 EQUATIONS = {
     "entitled": "due = instructed + withdrawn + not instructed + decided since the last instruct",
     "first_attempts": "first attempts not withdrawn = those of them that are due",
+    "reissues": "later attempts not withdrawn = those of them that are due, or due again",
+    "ended": "ended without paying = asked for again + waiting + of a person + lapsed + not yet decided",
     "batched": "instructed = batched",
     "released": "batched = released + waiting + withdrawn",
     "file_total": "control sum of the file = sum of its instructions",
@@ -55,6 +57,19 @@ _NOTHING = Sum(0, 0)
 Sums = dict[str, Sum]
 
 
+class Again(NamedTuple):
+    """What follows attempts that ended without paying.
+
+    `decided`: reissues.v1 in force for the period. `next_acts`: reissues.v1 of what has ended and is not asked for again, of all
+    periods, as it stands. `followed`: of what was asked for again participant_id, benefit, sequence and the last attempt that was
+    not withdrawn.
+    """
+
+    decided: pa.Table
+    next_acts: pa.Table
+    followed: pa.Table
+
+
 @dataclass(frozen=True)
 class Books:
     """One period's records: what was decided and sent, each as its own step left it, and what came of it.
@@ -64,7 +79,7 @@ class Books:
     cannot be written). `instructions`: instructions.v1 with state, as recorded; `batches`: batches.v1; `files`: files.v1
     with state, of the same period. `journal`: the period's trial balance (account, balance_idr, transaction_count); `gone`: the
     account of each returned payment that stands in `returned` no longer, since it was sent again or deposited.
-    `matched`: of all files concerned, other periods' too.
+    `matched`: of all files concerned, other periods' too. `again`: what follows attempts that ended without paying.
     """
 
     period: str
@@ -77,6 +92,7 @@ class Books:
     journal: pa.Table
     gone: Mapping[str, str]
     matched: Matched
+    again: Again
 
 
 def prove(books: Books) -> pa.Table:
@@ -125,11 +141,37 @@ def _of_disbursement(books: Books) -> Iterator[dict[str, Any]]:
         _prefixed(books.period, _sums(first, "benefit")),
         _prefixed(books.period, _sums(covered, "benefit")),
     )
+    yield from _of_reissues(books, due)
     batched = _prefixed(books.period, _totals(books.batches, "channel"))
     yield from _proofs("batched", _prefixed(books.period, _sums(books.instructions, "channel")), batched)
     yield from _proofs("released", batched, _prefixed(books.period, _sums(_agreeing(books), "channel")))
     files = _own(books.files)
     yield from _proofs("file_total", _totals(files, "file_name"), _sums(books.instructions, "file_name"))
+
+
+def _of_reissues(books: Books, due: pa.Table) -> Iterator[dict[str, Any]]:
+    """Later attempts against what was due again; and each attempt that ended without paying against what comes of it.
+
+    The left side is the states that are recorded; the right is the ends, the attempts after them and the decisions about them.
+    An end that is missing, or that nothing was decided about, is found as well.
+    """
+    alike = [*_TRANCHE, "amount_idr"]
+    later = _standing(books.instructions.filter(pc.greater(books.instructions["attempt"], 1)))
+    again = books.again.decided.filter(pc.equal(books.again.decided["verdict"], "due")).select(alike)
+    allowed = pa.concat_tables([due.select(alike), again]).group_by(alike).aggregate([])
+    covered = later.join(allowed, alike, join_type="left semi")
+    sides = (_prefixed(books.period, _sums(rows, "benefit")) for rows in (later, covered))
+    yield from _proofs("reissues", *sides)
+    states = pa.array(["rejected", "returned", "never_arrived"])
+    ended = books.instructions.filter(pc.is_in(books.instructions["state"], states))
+    highest = ended.join(books.again.followed.rename_columns([*_TRANCHE, "highest"]), _TRANCHE, join_type="inner")
+    followed = highest.filter(pc.less(highest["attempt"], highest["highest"]))
+    attempt = [*_TRANCHE, "attempt"]
+    open_ones = ended.join(books.again.next_acts.select(attempt), attempt, join_type="left semi")
+    parts = [pair for part in (followed, open_ones) for pair in _sums(part, "benefit").items()]
+    yield from _proofs(
+        "ended", _prefixed(books.period, _sums(ended, "benefit")), _prefixed(books.period, _gathered(parts))
+    )
 
 
 def _due(decisions: pa.Table) -> pa.Table:

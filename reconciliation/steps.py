@@ -13,7 +13,7 @@ from banks import exchange
 from banks.calendars import CalendarMissing, next_banking_day
 from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
-from ledger import chain, clock, consent, journal, queries, returned, store, unknowns
+from ledger import chain, clock, consent, journal, queries, reissues, returned, store, unknowns
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
@@ -25,7 +25,7 @@ from reconciliation.exceptions import PURPOSE, Case, act, digest, follow
 from reconciliation.inbox import Received, take
 from reconciliation.lateness import hold_silence
 from reconciliation.matching import Matched, file_states, hold_moves, match, reach
-from reconciliation.proof import Books, prove
+from reconciliation.proof import Again, Books, prove
 from reconciliation.reports.pack_check import breaks_digest, proofs_digest
 from reconciliation.reports.written import write_report
 from reconciliation.sides import IN_WRITING
@@ -385,13 +385,18 @@ def _books(house: House, connection: Connection, period: str, found: Found) -> B
         period=period,
         decisions=queries.decisions_in_force(connection, house.archive, period),
         seen=queries.decisions_seen(connection, house.archive, period),
-        not_instructed=queries.left_out(connection, house.archive, period),
+        not_instructed=reissues.without(queries.left_out(connection, house.archive, period), connection),
         instructions=instructions.select([*TABLES["instructions.v1"].columns, "state"]),
         batches=batches.filter(pc.equal(batches.column("period"), period)),
         files=queries.file_rows(connection, period=period),
         journal=journal.trial_balance(connection, period),
         gone=returned.gone(connection),
         matched=found.matched,
+        again=Again(
+            reissues.in_force(connection, house.archive, period),
+            reissues.next_acts(connection, house.archive),
+            reissues.followed(connection),
+        ),
     )
 
 

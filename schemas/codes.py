@@ -169,16 +169,21 @@ REISSUES: Final[dict[str, tuple[str, str]]] = {
     "disputed": ("bukti bertentangan, menunggu penyelesaian kasus", "evidence disagrees, waits for its case"),
     "held": ("ditahan", "held"),
     "lapsed": ("hangus, kembali ke kas negara", "lapsed, back to the treasury"),
+    "deposited": ("sudah disetor ke kas negara", "deposited to the treasury"),
     "undecided": ("diputuskan pada penetapan hak berikutnya", "decided with the next entitle"),
 }
-"""What `entitle` says of an attempt that ended without paying. `lapsed` is final; each of the others has who acts next in
+"""What `entitle` says of an attempt that ended without paying. `lapsed` and `deposited` are final; each of the others has who acts next in
 REISSUE_OWNER. `undecided` is what ended since."""
+
+DISPUTING: Final = frozenset({"contradiction", "duplicate", "ambiguous", "rejected_not_reversed"})
+"""Open breaks of these kinds about an attempt, or its file, say that it may have been paid: it is not reissued."""
 
 REISSUE_OWNER: Final[dict[str, str]] = {
     **dict.fromkeys(("due", "waits", "undecided"), "salur"),
     "needs_account": "participant",
     **dict.fromkeys(("needs_person", "capped", "disputed", "held"), "treasury"),
     "lapsed": "",
+    "deposited": "",
 }
 """Who acts next, by the verdict; nobody where it is final."""
 

@@ -121,8 +121,21 @@ TABLES: dict[str, Table] = {
             ),
             _table(
                 "left_out.v1",
-                "participant_id benefit sequence amount_idr reason",
+                "participant_id benefit sequence amount_idr reason previous_attempt?",
                 "participant_id benefit sequence",
+            ),
+            _table(
+                "ended.v1",
+                "participant_id benefit sequence attempt end_to_end_id end code_list? reason_code? ended_on amount_idr due_on"
+                " policy account_version file_name last_payment_date? sk_number? sk_line? fiscal_year? is_agreed is_disputed"
+                " is_deposited",
+                "participant_id benefit sequence attempt",
+            ),
+            _table(
+                "reissues.v1",
+                "participant_id benefit sequence attempt end_to_end_id end code_list? reason_code? action verdict waits_until?"
+                " reasons amount_idr due_on policy channel? account_version? last_payment_date? sk_number? sk_line? fiscal_year?",
+                "participant_id benefit sequence attempt",
             ),
             _table(
                 "batches.v1",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import PersonNeeded
-from treasury import cases, money, recovery, terminal, unknowns
+from treasury import cases, money, recovery, reissues, terminal, unknowns
 from treasury.options import As, Bank, Full, Json, MaybeAs, MaybePeriod, Period, Reason, Source
 from treasury.terminal import (
     Session,
@@ -43,6 +43,7 @@ app = typer.Typer(
 simulate_app = typer.Typer(no_args_is_help=True, help="An invented country to pay, and banks that answer.")
 app.add_typer(cases.app, name="exceptions")
 app.add_typer(unknowns.app, name="unknown")
+app.add_typer(reissues.app, name="reissues")
 app.add_typer(simulate_app, name="simulate")
 
 
@@ -123,6 +124,7 @@ def entitle(
     result = steps.entitle(terminal.open_house(), parse_period(period), None if as_of is None else parse_instant(as_of))
     lines = [f"{period}, cut-off {result['cut_off']}: {result['participants']:,} participants."]
     lines += [f"{benefit.capitalize()}: {counted(counts)}." for benefit, counts in result["benefits"].items()]
+    lines += [f"Ended without paying: {counted(result['reissues'])}."] if result["reissues"] else []
     answer(result, json, [*lines, f"Due: {rupiah(result['due_idr'])}"])
 
 
@@ -149,6 +151,7 @@ def instruct(
     lines = [
         f"{result['instructed']:,} instructions, {rupiah(result['instructed_idr'])}, in {len(result['batches'])} batches."
     ]
+    lines += [f"{result['reissued']:,} of them reissues."] if result["reissued"] else []
     lines += [f"left out: {count:,} {reason}" for reason, count in result["left_out"].items()]
     answer(result, json, lines)
 

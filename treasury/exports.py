@@ -15,13 +15,14 @@ from banks.calendars import next_banking_day
 from banks.profiles import profiles
 from disbursement.entitlement import decision_counts
 from disbursement.traces import refuse_forgotten
-from ledger import chain, journal, landing, queries, store, told
+from ledger import chain, journal, landing, queries, reissues, store, told
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
 from ledger.parquet import get_table
 from reconciliation import evidence, letters, telling
 from reconciliation.outlets import open_outlets
 from reconciliation.reports import money
+from schemas.codes import REISSUE_OWNER
 from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
 from schemas.money import format_idr
 from schemas.tables import TABLES as TABLES_BY_NAME
@@ -146,6 +147,7 @@ def explain(house: House, participant: str) -> list[dict[str, Any]]:
         for row in told.story(connection, participant):
             facts = {name: row[name] for name in ("benefit", "sequence", "status", "to_do")}
             story.append(_step(row["at"], "told", facts | {"due_on": _text(row["due_on"])}, row["archive_key"], 5))
+        story += _what_next(connection, house, participant)
     if not story:
         raise InputRejected(f"Nothing is known about participant {participant}.", "", "Check the identifier.")
     return sorted(story, key=lambda step: (step["at"], step["order"]))
@@ -218,6 +220,39 @@ def _paid(connection: store.Connection, participant: str) -> list[dict[str, Any]
     return story
 
 
+_NEXT = ("benefit", "sequence", "attempt", "end", "reason_code", "action", "verdict", "waits_until", "reasons")
+
+
+def _what_next(connection: store.Connection, house: House, participant: str) -> list[dict[str, Any]]:
+    """What people agreed on about attempts that ended, and what happens next: the last step of the story, as at now."""
+    story = []
+    paid = queries.instruction_rows(connection, participant=participant)
+    for subject in sorted({*paid["end_to_end_id"].to_pylist(), *paid["file_name"].to_pylist()}):
+        for row in reissues.acts(connection, subject):
+            facts = {name: row[name] for name in ("subject", "act", "reason", "person")}
+            story.append(_step(row["at"], "reissue", facts, "ledger", 4))
+    rows = reissues.next_acts(connection, house.archive)
+    run = reissues.last_run(connection)
+    for row in rows.filter(pc.equal(rows["participant_id"], participant)).to_pylist():
+        facts = {name: _text(row[name]) for name in _NEXT} | {"owner": REISSUE_OWNER[row["verdict"]]}
+        story.append(_step(house.at, "next", facts, (run and run["reissues_key"]) or "ledger", 9))
+    return story
+
+
+def next_acts(house: House, period: str | None = None) -> list[dict[str, Any]]:
+    """What happens next to each entitlement whose attempts have all ended (of a period, when given), and who acts: reissues.v1
+    with `owner`.
+    """
+    with house.store.reading() as connection:
+        rows = reissues.next_acts(connection, house.archive)
+        if period is not None:
+            mine = queries.instruction_rows(connection, period=period)["end_to_end_id"].combine_chunks()
+            rows = rows.filter(pc.is_in(rows["end_to_end_id"], value_set=mine))
+    return [
+        {k: _text(v) for k, v in row.items()} | {"owner": REISSUE_OWNER[row["verdict"]]} for row in rows.to_pylist()
+    ]
+
+
 def status(house: House, period: str | None) -> dict[str, Any]:
     """Where the cycle stands: decisions, instructions by state, batches by state, breaks, what waits for a person."""
     with house.store.reading() as connection:
@@ -238,6 +273,7 @@ def status(house: House, period: str | None) -> dict[str, Any]:
         ),
         "waiting_for_release": [row["batch"] for row in listed if row["state"] == "drafted"],
         "on_hold": sorted(on_hold),
+        "reissues": dict(sorted(Counter(row["verdict"] for row in next_acts(house, period)).items())),
         "stopped": None if stopped is None else stopped["reason"],
         "stopped_by": None if stopped is None else stopped["person"],
         "stopped_at": None if stopped is None else from_micros(stopped["at"]).isoformat(),

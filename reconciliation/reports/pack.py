@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import audit, chain, journal, queries, store
+from ledger import audit, chain, journal, queries, reissues, store
 from ledger.house import House
 from ledger.parquet import get_table, to_parquet
 from reconciliation import evidence
@@ -125,6 +125,7 @@ def _tables(house: House, connection: store.Connection, facts: CycleFacts) -> di
     decisions = queries.decisions_in_force(connection, house.archive, period)
     return {
         "entitlements": _entitlements(house, connection, period),
+        "reissues": reissues.in_force(connection, house.archive, period),
         "qualified": qualifications(connection, house.archive, period, of_people(decisions, instructions)),
         "instructions": instructions.drop_columns(["own_state", "file_state", "account_mac"]),
         "files": files,

@@ -28,10 +28,10 @@ from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
 from schemas.money import format_idr
 
-FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 2, "manifest.json"
+FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 3, "manifest.json"
 TABLES = (
     "acts", "batches", "breaks", "checks", "consents", "entitlements", "entries", "events", "files", "inbound",
-    "instructions", "journal", "matches", "proofs", "qualified", "quarantine", "responses", "statements",
+    "instructions", "journal", "matches", "proofs", "qualified", "quarantine", "reissues", "responses", "statements",
 )  # fmt: skip
 """The tables that every pack holds, each as Parquet and as CSV."""
 _UNSENT = ("drafted", "withdrawn")
@@ -216,6 +216,9 @@ def _check_decisions(said: Mapping[str, Any], tables: Mapping[str, pa.Table], me
     digest = hashlib.sha256(members["tables/entitlements.parquet"]).hexdigest()
     if digest != runs[-1]["decisions_sha256"]:
         _damaged("tables/entitlements", "These are not the decisions that the chain of events names.")
+    digest = hashlib.sha256(members["tables/reissues.parquet"]).hexdigest()
+    if digest != runs[-1].get("reissues_sha256", digest if not tables["reissues"].num_rows else None):
+        _damaged("tables/reissues", "These are not the reissues that the chain of events names.")
     if said["cut_off"] is None or datetime.fromisoformat(said["cut_off"]) != datetime.fromisoformat(
         runs[-1]["cut_off"]
     ):
@@ -274,6 +277,7 @@ def _check_sums(tables: Mapping[str, pa.Table]) -> None:
         if by_file.get(name) != by_batch.get(name):
             _damaged(f"tables/batches, {name}", f"It states {by_batch.get(name)}; its files are {by_file.get(name)}.")
     _check_first_attempts(tables)
+    _check_reissues(tables)
 
 
 def _check_first_attempts(tables: Mapping[str, pa.Table]) -> None:
@@ -287,6 +291,24 @@ def _check_first_attempts(tables: Mapping[str, pa.Table]) -> None:
     if without.num_rows:
         ids = sorted(without["end_to_end_id"].to_pylist())
         _damaged(f"tables/instructions, {ids[0]}", f"{len(ids)} first attempts have no due decision of that amount.")
+
+
+def _check_reissues(tables: Mapping[str, pa.Table]) -> None:
+    """Each later attempt follows one that was due again, or is the first that was not withdrawn of what is due; of that amount."""
+    instructions, decisions, again = tables["instructions"], tables["entitlements"], tables["reissues"]
+    keys = ["participant_id", "benefit", "sequence", "amount_idr"]
+    later = instructions.filter(
+        pc.and_(pc.greater(instructions["attempt"], 1), pc.not_equal(instructions["state"], "withdrawn"))
+    )
+    allowed = [
+        decisions.filter(pc.equal(decisions["decision"], "due")).select(keys),
+        again.filter(pc.equal(again["verdict"], "due")).select(keys),
+    ]
+    for rows in allowed:
+        later = later.join(rows, keys, join_type="left anti")
+    if later.num_rows:
+        ids = sorted(later["end_to_end_id"].to_pylist())
+        _damaged(f"tables/instructions, {ids[0]}", f"{len(ids)} later attempts follow nothing that was due again.")
 
 
 def _check_consents(tables: Mapping[str, pa.Table]) -> None:
@@ -332,7 +354,7 @@ def _check_people(tables: Mapping[str, pa.Table]) -> None:
     approved = {
         (event["subject"], event["actor"].strip(), event["at"])
         for event in events
-        if event["kind"] == "exception" and json.loads(event["details"])["act"] == "approve"
+        if event["kind"] in ("exception", "reissue") and json.loads(event["details"])["act"] == "approve"
     }
     for event in events:
         if event["kind"] == "bank_answer":

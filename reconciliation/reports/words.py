@@ -174,6 +174,8 @@ def named(words: dict[str, Text], code: str) -> Text:
 STAGES = {
     "entitled": Text("hak → instruksi", "entitlement → instruction"),
     "first_attempts": Text("percobaan pertama → hak", "first attempt → entitlement"),
+    "reissues": Text("percobaan berikut → hak", "later attempt → entitlement"),
+    "ended": Text("berakhir tanpa bayar → tindak lanjut", "ended without paying → what follows"),
     "batched": Text("instruksi → kelompok pembayaran", "instruction → batch"),
     "released": Text("kelompok pembayaran → pelepasan", "batch → release"),
     "file_total": Text("kepala berkas → isi berkas", "file header → file details"),
@@ -190,6 +192,8 @@ STAGES = {
 EQUATIONS = {
     "entitled": "jatuh tempo = diinstruksikan + dibatalkan + tidak diinstruksikan + diputuskan sejak instruksi terakhir",
     "first_attempts": "percobaan pertama yang tidak dibatalkan = di antaranya yang jatuh tempo",
+    "reissues": "percobaan berikut yang tidak dibatalkan = di antaranya yang jatuh tempo, atau jatuh tempo lagi",
+    "ended": "berakhir tanpa bayar = diminta lagi + menunggu + pada petugas + hangus + belum diputuskan",
     "batched": "diinstruksikan = masuk kelompok pembayaran",
     "released": "kelompok pembayaran = dilepas + menunggu + dibatalkan",
     "file_total": "jumlah kontrol berkas = jumlah instruksinya",

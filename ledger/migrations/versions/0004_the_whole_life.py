@@ -1,5 +1,5 @@
 """Version 4: the journal's rows name their budget year and only accounts of the list; claims, repayments and deposits to the
-treasury.
+treasury; what follows an attempt that ended without paying, and who agreed to it.
 """
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ def upgrade() -> None:
     _journal()
     _claims()
     _deposits()
+    _reissues()
 
 
 _KEEP = """
@@ -106,3 +107,8 @@ def _deposits() -> None:
         sa.ForeignKeyConstraint(["deposit"], ["deposits.deposit"]),
         sa.ForeignKeyConstraint(["end_to_end_id"], ["instructions.end_to_end_id"]),
     )
+
+
+def _reissues() -> None:
+    add_columns("entitlement_runs", "reissues_key?")
+    create_table("reissue_acts", "seq:n subject act reason person at:n", "seq")

@@ -93,7 +93,11 @@ def fill(ledger: Store) -> None:
             (store.journal, moved),
         ):
             there = [column["name"] for column in sa.inspect(connection).get_columns(table.name)]
-            row = dict.fromkeys(there, "x") | {"period": "2020-07", "batch": "B1"} | facts
+            row = (
+                dict.fromkeys(there, "x")
+                | {"period": "2020-07", "batch": "B1", "fiscal_year": 2020, "stated_at": 0}
+                | facts
+            )
             store.insert(connection, table, [{name: row[name] for name in there}])
         chain.append(connection, at=AT, actor="siti", kind="file_taken", subject="s", details={})
 

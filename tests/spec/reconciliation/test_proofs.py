@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from reconciliation.proof import Books, prove
+from reconciliation.proof import Again, Books, prove
+from schemas.fields import FIELDS
 from schemas.tables import TABLES
 from tests.lib.reconciling import LATE, PERIOD, TRANCHE, World, balances, debit_of, entry, reversal_of, states
 
@@ -46,8 +47,16 @@ def books(made: World, **changes: Any) -> Books:
         "journal": balances(funder=-9, cash=6, debited=1, credited=2),
         "gone": {},
         "matched": made.matched(LATE),
+        "again": again(*({**row, "attempt": 1} for row in sent if state[row["end_to_end_id"]] == "rejected")),
     }
     return Books(period=PERIOD, **(tables | changes))
+
+
+def again(*next_acts: dict[str, Any], decided: list[dict[str, Any]] = [], followed: list[dict[str, Any]] = []) -> Again:  # noqa: B006
+    """What follows attempts that ended: by its records."""
+    schema = pa.schema([(name, FIELDS[name].type) for name in ("participant_id", "benefit", "sequence", "attempt")])
+    made_again = pa.Table.from_pylist(followed, schema=schema)
+    return Again(_table("reissues.v1", decided), _table("reissues.v1", list(next_acts)), made_again)
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
@@ -67,7 +76,7 @@ def test_in_a_sound_cycle_every_equation_holds(made: World) -> None:
     proofs = prove(books(made))
     assert failed(proofs) == {}
     assert set(proofs["stage"].to_pylist()) == {
-        "batched", "entitled", "file_total", "first_attempts", "journal", "outcome", "outcome_of_bank", "outcome_of_period",
+        "batched", "ended", "entitled", "file_total", "first_attempts", "journal", "outcome", "outcome_of_bank", "outcome_of_period",
         "released", "sent_back", "statement", "statement_credits", "statement_debits",
     }  # fmt: skip
 
@@ -213,3 +222,35 @@ def test_money_that_the_journal_has_elsewhere_than_its_instructions_is_found(
 ) -> None:
     expected = {("journal", f"{PERIOD} {account}"): sides for account, sides in apart.items()}
     assert failed(prove(books(made, journal=balances(**posted)))) == expected
+
+
+def test_an_attempt_that_ended_and_of_which_nobody_knows_what_follows_is_found(made: World) -> None:
+    assert failed(prove(books(made, again=again()))) == {("ended", f"{PERIOD} incentive"): (1, 0, TRANCHE, 0)}
+
+
+def _reissued(made: World) -> tuple[dict[str, Any], dict[str, Any], Books]:
+    """The refused payment, the next attempt of it in the same month, and the cycle with both."""
+    sound = books(made)
+    (refused,) = sound.instructions.filter(pc.equal(sound.instructions["state"], "rejected")).to_pylist()
+    new = {**refused, "end_to_end_id": "E2A", "attempt": 2, "state": "drafted"}
+    rows = pa.Table.from_pylist([new], schema=sound.instructions.schema)
+    return refused, new, replace(sound, instructions=pa.concat_tables([sound.instructions, rows]))
+
+
+def _of(proofs: pa.Table, stage: str) -> list[tuple[int, int]]:
+    return [(row["left_count"], row["right_count"]) for row in proofs.to_pylist() if row["stage"] == stage]
+
+
+def test_an_attempt_that_is_asked_for_again_has_followed(made: World) -> None:
+    refused, new, cycle = _reissued(made)
+    due = {**refused, "verdict": "due"}
+    proofs = prove(replace(cycle, again=again(decided=[due], followed=[new])))
+    assert (_of(proofs, "reissues"), _of(proofs, "ended")) == ([(1, 1)], [(1, 1)])
+
+
+def test_a_later_attempt_of_nothing_that_was_due_again_is_found(made: World) -> None:
+    refused, new, cycle = _reissued(made)
+    others = cycle.decisions.filter(pc.not_equal(cycle.decisions["participant_id"], refused["participant_id"]))
+    waits = {**refused, "verdict": "waits"}
+    proofs = prove(replace(cycle, decisions=others, again=again(decided=[waits], followed=[new])))
+    assert _of(proofs, "reissues") == [(1, 0)]

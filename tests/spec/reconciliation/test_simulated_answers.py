@@ -9,7 +9,7 @@ import pytest
 
 from reconciliation.inbox import TAKEN, Received
 from reconciliation.matching import Matched
-from reconciliation.proof import Books, prove
+from reconciliation.proof import Again, Books, prove
 from schemas.tables import empty
 from simulator.bank import SimulatedBank
 from simulator.descriptions import bank_descriptions, describe_bank
@@ -56,10 +56,12 @@ def tally(matched: Matched) -> dict[str, int]:
 def unproved(made: World, matched: Matched) -> list[str]:
     nothing = empty("decisions.v1")
     recorded = matched.matches.select(["end_to_end_id", "file_name", "state", "amount_idr"])
+    nobody = empty("reissues.v1")
+    again = Again(nobody, nobody, nobody.select(["participant_id", "benefit", "sequence", "attempt"]))
     books = Books(
         PERIOD, nothing, nothing, nothing.select(["participant_id", "benefit", "sequence", "amount_idr"]),
         pa.concat_tables([empty("instructions.v1"), recorded], promote_options="default"), empty("batches.v1"),
-        made.tables()[1], balances(), {}, matched,
+        made.tables()[1], balances(), {}, matched, again,
     )  # fmt: skip
     answered = ("outcome", "statement", "sent_back")
     return [row["stage"] for row in prove(books).to_pylist() if not row["holds"] and row["stage"].startswith(answered)]

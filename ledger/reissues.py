@@ -1,0 +1,298 @@
+"""Attempts that ended without paying, who has agreed to a reissue, what was decided about them, and what happens next."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from ledger import chain, consent, queries, returned, store
+from ledger.archive import Archive
+from ledger.instants import to_micros
+from ledger.parquet import get_table
+from schemas.codes import DISPUTING
+from schemas.errors import InputRejected, PersonNeeded
+from schemas.fields import INSTANT, TEXT
+from schemas.identifiers import same_person
+from schemas.remedies import REMEDIES
+from schemas.tables import TABLES, conform, empty
+
+PURPOSE = "reissue"
+"""What a consent to a reissue is for; its subject is the ended attempt, or the file that was refused whole."""
+KEY = ("participant_id", "benefit", "sequence", "attempt")
+_ENTITLEMENT = list(KEY[:3])
+_JAKARTA_US = pa.scalar(7 * 3600 * 1_000_000, pa.int64())
+
+
+# --- what ended -------------------------------------------------------------------------------------------------------
+def ended(connection: sa.Connection) -> pa.Table:
+    """ended.v1: each attempt that ended without paying and was not withdrawn, of entitlements of which none is open or paid."""
+    i, e, r = store.instructions.c, store.attempt_ends.c, store.inbound_files.c
+    own, filed = (
+        queries.latest(store.instruction_states, "end_to_end_id").c,
+        queries.latest(store.file_states, "file_name").c,
+    )
+    other, its_end = store.instructions.alias("other"), store.attempt_ends.alias("its_end")
+    is_open = (
+        sa.select(sa.literal(1))
+        .select_from(
+            other.outerjoin(its_end, sa.and_(*(other.c[name] == its_end.c[name] for name in KEY))),
+        )
+        .where(*(other.c[name] == e[name] for name in _ENTITLEMENT), its_end.c.end.is_(None))
+    )
+    query = (
+        sa.select(
+            *(i[name] for name in _OF_INSTRUCTION),
+            e.end,
+            e.code_list,
+            e.reason_code,
+            sa.case((r.stated_at < e.at, r.stated_at), else_=e.at).label("at"),
+            sa.func.coalesce(own.state, filed.state).label("state"),
+        )
+        .select_from(store.attempt_ends)
+        .join(store.instructions, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .outerjoin(own.seq.table, i.end_to_end_id == own.end_to_end_id)
+        .outerjoin(filed.seq.table, i.file_name == filed.file_name)
+        .outerjoin(store.inbound_files, sa.and_(r.sha256 == e.evidence, r.bank == i.channel))
+        .where(e.end != queries.WITHDRAWN, sa.not_(is_open.exists()))
+    )
+    types = {"at": INSTANT, "state": TEXT}
+    schema = pa.schema([(c.name, types.get(c.name) or store.arrow_type(c.name)) for c in query.selected_columns])
+    rows = store.read(connection, query, schema)
+    return _told(connection, rows)
+
+
+_OF_INSTRUCTION = (
+    *KEY, "end_to_end_id", "amount_idr", "due_on", "policy", "account_version", "file_name", "last_payment_date", "sk_number",
+    "sk_line", "fiscal_year",
+)  # fmt: skip
+
+
+def _told(connection: sa.Connection, rows: pa.Table) -> pa.Table:
+    """The rows with the day of their end, and whether people have agreed or evidence disagrees."""
+    in_jakarta = pc.add(rows["at"].cast(pa.int64()), _JAKARTA_US).cast(pa.timestamp("us")).cast(pa.date32())
+    agreed, disputed = agreed_subjects(connection), _disputed(connection)
+    facts = rows.select(["end_to_end_id", "file_name", "end", "code_list", "reason_code", "state"]).to_pylist()
+    is_agreed = [_is_agreed(row, agreed) for row in facts]
+    is_disputed = [
+        bool({row["end_to_end_id"], row["file_name"]} & disputed) or row["state"] != row["end"] for row in facts
+    ]
+    told = rows.drop_columns(["at", "state"]).append_column("ended_on", in_jakarta)
+    told = told.append_column("is_agreed", pa.array(is_agreed, pa.bool_()))
+    told = told.append_column("is_disputed", pa.array(is_disputed, pa.bool_()))
+    deposited = pa.array(sorted(connection.scalars(returned.deposited())), pa.string())
+    told = told.append_column("is_deposited", pc.is_in(told["end_to_end_id"], value_set=deposited))
+    # An open break about any attempt of an entitlement speaks of all of them.
+    per = told.group_by(_ENTITLEMENT).aggregate([("is_disputed", "any")])
+    told = told.drop_columns(["is_disputed"]).join(per, _ENTITLEMENT).rename_columns({"is_disputed_any": "is_disputed"})
+    return conform(told.select(TABLES["ended.v1"].columns), "ended.v1")
+
+
+def _is_agreed(row: Mapping[str, Any], agreed: set[str]) -> bool:
+    """Two people agreed to reissue this attempt, or that what stopped its whole file is mended."""
+    if row["end_to_end_id"] in agreed:
+        return True
+    rule = REMEDIES.rule(row["end"], row["code_list"], row["reason_code"])
+    return rule.action == "stop_file" and row["file_name"] in agreed
+
+
+def _disputed(connection: sa.Connection) -> set[str]:
+    """References of payments, and names of files, of which an open break says that they may have been paid.
+
+    A break whose resolution two people approved says so no longer.
+    """
+    x = store.exception_acts.c
+    deciding = sa.select(sa.func.max(x.seq)).where(x.act.in_(("resolve", "approve", "refuse", "close", "reopen")))
+    approved = sa.select(x.break_id).where(x.seq.in_(deciding.group_by(x.break_id)), x.act == "approve")
+    last = queries.latest(store.breaks, "break_id").c
+    query = sa.select(sa.func.coalesce(last.end_to_end_id, last.file_name)).where(
+        last.state == "open", last.kind.in_(sorted(DISPUTING)), last.break_id.not_in(approved)
+    )
+    return {name for name in connection.scalars(query) if name}
+
+
+# --- who agreed -------------------------------------------------------------------------------------------------------
+def agreed_subjects(connection: sa.Connection) -> set[str]:
+    """Ended attempts, and refused files, whose reissue one person proposed and another approved."""
+    u = store.consent_uses.c
+    return set(connection.scalars(sa.select(u.subject).where(u.purpose == PURPOSE)))
+
+
+def acts(connection: sa.Connection, subject: str | None = None) -> list[dict[str, Any]]:
+    """What people did about reissues, in order: subject, act (propose, approve, refuse), reason, person, at."""
+    query = sa.select(store.reissue_acts).order_by(store.reissue_acts.c.seq)
+    rows = store.read(connection, query).to_pylist()
+    return [row for row in rows if subject in (None, row["subject"])]
+
+
+def act(connection: sa.Connection, subject: str, what: str, person: str, reason: str, at: datetime) -> None:
+    """`propose`, `approve` or `refuse` the reissue of an ended attempt, or of all of a file that a bank stopped for our trouble.
+
+    Whoever proposed it cannot approve it. Raises `InputRejected` for a subject that nothing is to be agreed on, `PersonNeeded`
+    where a second person is missing.
+    """
+    digest = _digest(connection, subject)
+    done = acts(connection, subject)
+    proposal = done[-1] if done and done[-1]["act"] == "propose" else None
+    if subject in agreed_subjects(connection):
+        raise InputRejected(f"The reissue of {subject} is agreed already.", "", "It comes with the next salur entitle.")
+    if what == "propose" and not reason.strip():
+        raise InputRejected("A proposal needs a reason.", "It is read by others, years later.", "Give --reason.")
+    if what != "propose" and proposal is None:
+        raise InputRejected(f"Nothing is proposed about {subject}.", "", "Propose it first: salur reissues propose")
+    if what == "approve" and proposal and same_person(person, proposal["person"]):
+        raise PersonNeeded(f"{person} proposed it and cannot approve it.", "Two people are needed.", "Ask another.")
+    seq = store.next_seq(connection, store.reissue_acts)
+    row = {"seq": seq, "subject": subject, "act": what, "reason": reason.strip(), "person": person.strip()}
+    store.insert(connection, store.reissue_acts, [row | {"at": to_micros(at)}])
+    if what == "approve":
+        about: dict[str, Any] = {"purpose": PURPOSE, "subject": subject, "digest": digest}
+        consent.give(connection, **about, person=person.strip(), via="cli", at=at, expires_at=at + timedelta(hours=1))
+        consent.use(connection, **about, actor=person.strip(), at=at)
+    details = {"act": what, "digest": digest, "reason": reason.strip()}
+    chain.append(connection, at=at, actor=person.strip(), kind="reissue", subject=subject, details=details)
+
+
+def _digest(connection: sa.Connection, subject: str) -> str:
+    """What is agreed to: the attempts that ended, each with how and by which evidence. SHA-256."""
+    i, e = store.instructions.c, store.attempt_ends.c
+    query = (
+        sa.select(i.end_to_end_id, e.end, e.code_list, e.reason_code, e.evidence)
+        .join(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .where(sa.or_(i.end_to_end_id == subject, i.file_name == subject), e.end != queries.WITHDRAWN)
+        .order_by(i.end_to_end_id)
+    )
+    ends = [tuple(row) for row in connection.execute(query)]
+    if ends and ends[0][0] != subject:  # a file: only what the bank refused for trouble of ours
+        ends = [row for row in ends if REMEDIES.rule(*row[1:4]).action == "stop_file"]
+    if not ends:
+        raise InputRejected(
+            f"{subject} names no attempt that ended without paying, and no file that a bank stopped for trouble of ours.",
+            "Only these are reissued after people have agreed.",
+            "See: salur reissues list",
+        )
+    return hashlib.sha256(json.dumps(ends).encode()).hexdigest()
+
+
+# --- what was decided, and what happens next --------------------------------------------------------------------------
+def in_force(connection: sa.Connection, archive: Archive, period: str) -> pa.Table:
+    """reissues.v1 of the last run of `entitle` for the period."""
+    run = queries.last_entitlement_run(connection, period)
+    return _of_run(archive, run)
+
+
+def _of_run(archive: Archive, run: Mapping[str, Any] | None) -> pa.Table:
+    key = run and run["reissues_key"]
+    return get_table(archive, key) if key else empty("reissues.v1")
+
+
+def instructed(connection: sa.Connection, archive: Archive, period: str) -> pa.Table:
+    """Of the reissues in force for a period (reissues.v1) those that were instructed in it and not withdrawn since."""
+    due = in_force(connection, archive, period)
+    due = due.filter(pc.equal(due["verdict"], "due"))
+    if not due.num_rows:
+        return due
+    i, e = store.instructions.c, store.attempt_ends.c
+    query = (
+        sa.select(i.participant_id, i.benefit, i.sequence, sa.func.max(i.attempt).label("attempt"))
+        .outerjoin(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .where(i.period == period, i.attempt > 1, sa.or_(e.end.is_(None), e.end != queries.WITHDRAWN))
+        .group_by(i.participant_id, i.benefit, i.sequence)
+    )
+    made = store.read(connection, query).rename_columns([*_ENTITLEMENT, "made"])
+    rows = due.join(made, _ENTITLEMENT, join_type="inner")
+    return conform(rows.filter(pc.less(rows["attempt"], rows["made"])).select(due.column_names), "reissues.v1")
+
+
+def followed(connection: sa.Connection) -> pa.Table:
+    """Of entitlements that were asked for more than once (participant_id, benefit, sequence) the last attempt not withdrawn."""
+    i, e = store.instructions.c, store.attempt_ends.c
+    query = (
+        sa.select(i.participant_id, i.benefit, i.sequence, sa.func.max(i.attempt).label("attempt"))
+        .outerjoin(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .where(i.attempt > 1, sa.or_(e.end.is_(None), e.end != queries.WITHDRAWN))
+        .group_by(i.participant_id, i.benefit, i.sequence)
+    )
+    return store.read(connection, query)
+
+
+def without(left_out: pa.Table, connection: sa.Connection) -> pa.Table:
+    """Of left_out.v1 those of new payments: a reissue follows an attempt that ended otherwise than by being withdrawn."""
+    e = store.attempt_ends.c
+    query = sa.select(*(e[name] for name in _ENTITLEMENT)).where(e.end != queries.WITHDRAWN).distinct()
+    return left_out.join(store.read(connection, query), _ENTITLEMENT, join_type="left anti")
+
+
+def ended_by(connection: sa.Connection, cut_off_us: int) -> pa.Table:
+    """`ended` for a run at a cut-off; none where an earlier run saw a later one, since what follows is decided by the latest facts."""
+    last = last_run(connection)
+    return empty("ended.v1") if last and last["cut_off"] > cut_off_us else ended(connection)
+
+
+def last_run(connection: sa.Connection) -> dict[str, Any] | None:
+    """The run of `entitle` with the latest cut-off, of any period: reissues know no period until they are instructed."""
+    runs = store.entitlement_runs
+    query = sa.select(runs).order_by(runs.c.cut_off.desc(), runs.c.seq.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row else None
+
+
+def next_acts(connection: sa.Connection, archive: Archive) -> pa.Table:
+    """What happens next to each entitlement whose attempts have all ended: reissues.v1, by key, the last attempt of each.
+
+    As the last run of `entitle` decided it; what ended since is `undecided`. An end that was there and that the run says nothing
+    about is missing here, and the proof of ended attempts does not hold.
+    """
+    run = last_run(connection)
+    now = _last_of_each(ended(connection))
+    decided = _of_run(archive, run)
+    known = decided.join(now.select(KEY), list(KEY), join_type="left semi")
+    fresh = now.join(known.select(KEY), list(KEY), join_type="left anti")
+    if run:
+        since = _ended_since(connection, run["at"])
+        fresh = fresh.filter(pc.is_in(fresh["end_to_end_id"], value_set=pa.array(sorted(since), pa.string())))
+    rows = [
+        {
+            **{name: row.get(name) for name in TABLES["reissues.v1"].columns},
+            "action": REMEDIES.rule(row["end"], row["code_list"], row["reason_code"]).action,
+            "verdict": "undecided",
+            "reasons": "",
+        }
+        for row in fresh.to_pylist()
+    ]
+    both = [known, pa.Table.from_pylist(rows, schema=TABLES["reissues.v1"].schema)]
+    return pa.concat_tables(conform(each, "reissues.v1") for each in both).sort_by(
+        [(name, "ascending") for name in KEY]
+    )
+
+
+def _last_of_each(rows: pa.Table) -> pa.Table:
+    last = rows.group_by(_ENTITLEMENT).aggregate([("attempt", "max")]).rename_columns([*_ENTITLEMENT, "attempt"])
+    return rows.join(last, list(KEY), join_type="left semi")
+
+
+def _ended_since(connection: sa.Connection, at_us: int) -> set[str]:
+    """References of the attempts whose end was recorded at or after an instant."""
+    i, e = store.instructions.c, store.attempt_ends.c
+    query = (
+        sa.select(i.end_to_end_id)
+        .join(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .where(e.at >= at_us)
+    )
+    return set(connection.scalars(query))
+
+
+def unread(connection: sa.Connection, references: list[str]) -> set[str]:
+    """Of these payments those of whose period something was received that no reconciliation has seen."""
+    periods = queries.unreconciled_periods(connection)
+    i = store.instructions.c
+    found: set[str] = set()
+    for start in range(0, len(references) if periods else 0, 10_000):
+        some = references[start : start + 10_000]
+        query = sa.select(i.end_to_end_id).where(i.end_to_end_id.in_(some), i.period.in_(periods))
+        found |= set(connection.scalars(query))
+    return found

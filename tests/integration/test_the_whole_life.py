@@ -1,0 +1,194 @@
+"""Refused, sent back, mended, asked for again, given up: each entitlement's way, over real months, through the real steps."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from disbursement import steps as paying
+from ledger import queries, reissues
+from reconciliation import steps as proving
+from reconciliation.reports.pack_check import verify_pack
+from schemas.errors import InputRejected, PersonNeeded
+from tests.lib.scripted import Attempt, Story
+from treasury import exports
+
+
+def who(number: int) -> str:
+    return f"CONTOH{number:04}"
+
+
+PAID, MENDED, LAZY, MONTHLY, SILENT, TWICE, REVOKED, UNLUCKY, ON_HOLD, GONE, STRANGE = map(who, range(1, 12))
+SCRIPT: dict[Attempt, str] = {
+    (MENDED, 1, 1): "AC04",
+    (LAZY, 1, 1): "AC04",
+    **{(MONTHLY, 1, attempt): "AM21" for attempt in (1, 2, 3, 4)},
+    (SILENT, 1, 1): "MS03",
+    (SILENT, 1, 2): "MS03",
+    (TWICE, 1, 1): "AM05",
+    (REVOKED, 1, 1): "AC04",
+    (UNLUCKY, 1, 1): "AC04",
+    (UNLUCKY, 1, 2): "AC01",
+    (ON_HOLD, 1, 1): "AC06",
+    (GONE, 1, 1): "MD07",
+    (STRANGE, 1, 1): "ZZ99",
+}
+
+
+def verdicts(story: Story) -> dict[str, Any]:
+    return {participant: row["verdict"] for participant, row in story.next_acts().items()}
+
+
+@pytest.mark.slow
+def test_four_tranches_on_every_way_that_there_is(tmp_path: Path) -> None:
+    story = Story(tmp_path, SCRIPT)
+    story.begin(11)
+    story.month(2020, 6)
+    assert set(verdicts(story).values()) == {"undecided"}, "what ended since the decisions is decided with the next"
+    story.at += timedelta(days=2)
+    for number in (2, 8, 9):
+        story.relink(number, 2)
+    story.revoke(7)
+    paying.hold(story.house, ON_HOLD, "hold", "uji")
+    _july(story)
+    paying.hold(story.house, ON_HOLD, "unhold", "selesai")
+    story.relink(8, 3)
+    story.month(2020, 8)
+    _august(story)
+    story.month(2020, 9)
+    assert story.standing()[SILENT] == ["rejected", "rejected"], "one person's word moves nothing"
+    paying.agree_on_reissue(story.house, story.reference(SILENT, 2), "approve", "budi", "")
+    story.month(2020, 10)
+    assert story.standing()[SILENT] == ["rejected", "rejected", "credited"]
+    assert story.next_acts()[MONTHLY]["verdict"] == "capped"
+    story.agree(story.reference(MONTHLY, 4))
+    story.month(2020, 11)
+    assert story.standing()[MONTHLY] == ["rejected"] * 4 + ["credited"]
+    story.month(2021, 3, 6)
+    _the_end(story)
+
+
+def _july(story: Story) -> None:
+    july = story.month(2020, 7)
+    assert (july["reissued"], july["left_out"]) == (4, {"on_hold": 2}), (
+        "mended, monthly, silent, unlucky; two of one on hold"
+    )
+    states = story.standing()
+    assert {each: states[each] for each in (MENDED, MONTHLY, SILENT, UNLUCKY, LAZY)} == {
+        MENDED: ["rejected", "credited"],
+        **{each: ["rejected", "rejected"] for each in (MONTHLY, SILENT, UNLUCKY)},
+        LAZY: ["rejected"],
+    }
+    waiting = story.next_acts()
+    assert {name: waiting[LAZY][name] for name in ("verdict", "reasons", "owner")} == {
+        "verdict": "needs_account", "reasons": "account_refused", "owner": "participant",
+    }  # fmt: skip
+    assert (waiting[REVOKED]["verdict"], waiting[REVOKED]["reasons"]) == ("held", "account_refused;participant_revoked")
+    assert {waiting[each]["verdict"] for each in (GONE, STRANGE)} == {"needs_person"}
+    assert (states[TWICE], TWICE in waiting) == (["submitted"], False), (
+        "a duplicate has ended nothing: its break has an owner"
+    )
+    on_their_day = (PAID, MENDED, MONTHLY, SILENT, TWICE, UNLUCKY, GONE, STRANGE)
+    assert story.standing(2) == {each: ["credited"] for each in on_their_day}, "tranche 2 waits for no failed tranche 1"
+
+
+def _august(story: Story) -> None:
+    assert story.standing()[UNLUCKY] == ["rejected", "rejected", "credited"]
+    assert story.standing()[ON_HOLD] == ["rejected", "credited"]
+    assert story.next_acts()[SILENT]["verdict"] == "needs_person", "one retry at most"
+    subject = story.reference(SILENT, 2)
+    paying.agree_on_reissue(story.house, subject, "propose", "siti", "surat bank 1 September")
+    with pytest.raises(PersonNeeded):
+        paying.agree_on_reissue(story.house, subject, "approve", "Siti ", "")
+
+
+def _the_end(story: Story) -> None:
+    assert verdicts(story) == dict.fromkeys((LAZY, REVOKED, GONE, STRANGE), "lapsed")
+    assert story.standing(4)[PAID] == ["credited"]
+    for period in ("2020-06", "2020-07", "2021-03"):
+        proving.reconcile(story.house, period)
+        pack = proving.report(story.house, period, story.root / "report", data_docs=False)["pack"]
+        assert verify_pack(Path(pack))["period"] == period
+    told = [step["facts"]["act"] for step in exports.explain(story.house, MONTHLY) if step["what"] == "reissue"]
+    assert told == ["propose", "approve"]
+    assert exports.explain(story.house, LAZY)[-1]["facts"]["verdict"] == "lapsed"
+
+
+def test_what_two_people_agree_on_is_what_a_code_asks_for(tmp_path: Path) -> None:
+    story = Story(tmp_path, {(who(1), 1, 1): "AM04", (who(2), 1, 1): "AM04", (who(3), 1, 1): "MD07"})
+    story.begin(3)
+    story.month(2020, 6)
+    with pytest.raises(InputRejected):
+        paying.agree_on_reissue(story.house, "TIDAK-ADA", "propose", "siti", "uji")
+    with pytest.raises(InputRejected):
+        paying.agree_on_reissue(story.house, story.reference(who(1), 1), "approve", "budi", "")
+    with pytest.raises(InputRejected):
+        paying.agree_on_reissue(story.house, story.reference(who(1), 1), "propose", "siti", " ")
+    (file,) = {row["file_name"] for row in story.instructions()}
+    paying.agree_on_reissue(story.house, file, "propose", "siti", "saldo rekening diisi")
+    paying.agree_on_reissue(story.house, file, "refuse", "budi", "belum")
+    with pytest.raises(InputRejected):
+        paying.agree_on_reissue(story.house, file, "approve", "budi", "")
+    story.agree(file, "saldo rekening diisi")
+    with pytest.raises(InputRejected):
+        paying.agree_on_reissue(story.house, file, "propose", "siti", "sekali lagi")
+    story.at += timedelta(days=1)
+    paying.entitle(story.house, "2020-06")
+    assert verdicts(story) == {who(1): "due", who(2): "due", who(3): "needs_person"}, (
+        "the file is mended, a death is not"
+    )
+
+
+def test_in_one_month_a_reissue_follows_at_once_and_a_rejected_batch_of_it_frees_it_again(tmp_path: Path) -> None:
+    story = Story(tmp_path, {(who(1), 1, 1): "TM01"})
+    story.begin(2)
+    story.month(2020, 6)
+    assert verdicts(story) == {who(1): "undecided"}
+    story.at += timedelta(days=1)
+    paying.entitle(story.house, "2020-06")
+    assert paying.instruct(story.house, "2020-06", "siti")["reissued"] == 1
+    assert paying.instruct(story.house, "2020-06", "siti")["instructed"] == 0
+    paying.entitle(story.house, "2020-06")
+    (batch,) = (row["batch"] for row in queries.batches(story.house.store) if row["state"] == "drafted")
+    paying.reject(story.house, batch, "budi", "uji")
+    assert story.pay("2020-06")["reissued"] == 1
+    assert story.standing()[who(1)] == ["rejected", "withdrawn", "credited"]
+    proving.reconcile(story.house, "2020-06")
+    assert verdicts(story) == {}
+
+
+def test_nothing_is_reissued_while_evidence_disagrees_or_is_unread(tmp_path: Path) -> None:
+    story = Story(tmp_path, {(who(1), 1, 1): "TM01"})
+    story.begin(2)
+    story.month(2020, 6)
+    (file,) = {row["file_name"] for row in story.instructions()}
+    story.at += timedelta(days=1)
+    paying.entitle(story.house, "2020-06")
+    story.answer(file, script={})  # the bank says now that it paid after all
+    made = paying.instruct(story.house, "2020-06", "siti")
+    assert (made["instructed"], made["left_out"]) == (0, {"answers_unread": 1})
+    proving.reconcile(story.house, "2020-06")
+    made = paying.instruct(story.house, "2020-06", "siti")
+    assert (made["instructed"], made["left_out"]) == (0, {"disputed": 1})
+    paying.entitle(story.house, "2020-06")
+    assert verdicts(story) == {who(1): "disputed"}
+    assert paying.instruct(story.house, "2020-06", "siti")["left_out"] == {}
+    with story.house.store.reading() as connection:
+        assert reissues.ended(connection)["ended_on"].to_pylist() == [date(2020, 6, 28)]
+
+
+def test_money_reaches_reissues_before_new_tranches(tmp_path: Path) -> None:
+    story = Story(tmp_path, {(who(2), 1, 1): "TM01"})
+    story.begin(2)
+    paying.fund(story.house, 1_200_000, "SP2D-1")
+    story.month(2020, 6)
+    story.at += timedelta(days=30)
+    paying.fund(story.house, 600_000, "SP2D-2")
+    july = story.month(2020, 7)
+    assert (july["instructed"], july["reissued"]) == (2, 1), (
+        "600,000 came back and 600,000 are new: one tranche 2 has to wait"
+    )
+    assert story.standing()[who(2)] == ["rejected", "credited"]
