@@ -42,6 +42,16 @@ SCHEMAS = {
         "xsd/camt.053.001.08.xsd",
         "ca0b135cc8e2dde5b2f99af6b6c514a8f29d6e7c6cf98e9ea84d247189868ff5",
     ),
+    "camt.054.001.02": (
+        "camt053",
+        "xsd/camt.054.001.02.xsd",
+        "8bb91f1d645277487b4262538c9064161e8feb48ceb8b0c680716fd07c32da01",
+    ),
+    "camt.054.001.08": (
+        "camt053",
+        "xsd/camt.054.001.08.xsd",
+        "2b392a1f7e70e70902fd0d803ff85989613bd1cae351663240b0bb9243be2c28",
+    ),
 }
 """Package, path inside it and SHA-256 of each schema text."""
 FINDINGS_MAX = 20

@@ -4,7 +4,8 @@ A file is debited by one entry that bears its reference (PmtInfId, MsgId, or eit
 sum; or without the payments that the bank refused beforehand, for exactly that remainder; or in parts that sum to one of
 the two. Payments come back one by one under their end-to-end id, or together under the file's reference for exactly the
 sum of the refused. A bank may also debit payment by payment. Nothing is joined by its amount alone: an entry without a
-reference that would fit is `ambiguous`.
+reference that would fit is `ambiguous`. Money comes back only where some went: what is sent back without a debit, and
+of which no report says that it was settled or refused, moves nothing and is a break.
 
 Each booked row ends in one place; `placed` names it, and each place's rupiah can be proved against our own.
 """
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.breaks import Findings
+from reconciliation.notices import NO_REFERENCE
 from reconciliation.sides import Flags, Numbers, Ours, first_rows, one_piece, to_flags, to_groups, to_numbers
 from reconciliation.statements import STATEMENT_KEY, Statements, only_booked
 
@@ -27,12 +29,12 @@ RULES = ("none", "statement:file", "statement:file_net", "statement:payment")
 NONE, FILE, FILE_NET, PAYMENT = range(len(RULES))
 PLACES = ("file_debit", "payment_debit", "reversal", "file_reversal", "other_credit", "break")
 _FILE_NAMES = ("payment_information_id", "message_id")
-NO_REFERENCE = ("NOTPROVIDED", "NONREF", "")
 
 
 @dataclass
 class Booked:
-    """By position of the instruction; rows are positions in `rows`, -1 for none.
+    """By position of the instruction; rows are positions in `rows`, -1 for none. `day` is each row's booking date in days
+    since 1970, 0 for none.
 
     `in_dispute` is set by file: debits bear its reference and none is for what it should be. `placed` has one row a
     booked row, in their order, and further rows for remainders: bank, evidence, statement_id, entry_number, detail_number, direction, amount_idr, place. `periods`: the
@@ -40,6 +42,7 @@ class Booked:
     """
 
     rows: pa.Table
+    day: Numbers
     debit_row: Numbers
     debit_rule: Numbers
     back_row: Numbers
@@ -58,21 +61,23 @@ class Booked:
         return self.back_row >= 0
 
 
-def read_entries(ours: Ours, taken: Statements, rejected: Flags, findings: Findings) -> Booked:
-    """Debits and returns by instruction; what cannot be joined becomes a break. `rejected`: refused by a status report.
+def read_entries(ours: Ours, taken: Statements, rejected: Flags, settled: Flags, findings: Findings) -> Booked:
+    """Debits and returns by instruction; what cannot be joined becomes a break. `rejected`: refused by a status report;
+    `settled`: debited or credited by one.
 
     Rows that are not booked (pending, information) move nothing and are left out.
     """
     entries = taken.entries
     booked = only_booked(entries).combine_chunks()
-    reader = _Reader(ours, booked, rejected, findings)
+    reader = _Reader(ours, booked, rejected, settled, findings)
     reader.read()
     return reader.result()
 
 
 class _Reader:
-    def __init__(self, ours: Ours, rows: pa.Table, rejected: Flags, findings: Findings) -> None:
-        self.ours, self.rows, self.rejected, self.findings = ours, rows, rejected, findings
+    def __init__(self, ours: Ours, rows: pa.Table, rejected: Flags, settled: Flags, findings: Findings) -> None:
+        self.ours, self.rows, self.findings = ours, rows, findings
+        self.rejected, self.settled = rejected, settled
         self.columns = {name: one_piece(rows[name]) for name in rows.column_names}
         count = len(ours)
         self.day: Numbers = to_numbers(rows["booking_date"].cast(pa.int32()).cast(pa.int64()), 0)
@@ -127,10 +132,10 @@ class _Reader:
         single = (self.position >= 0) & (self.place < 0)
         fits = self._same_amounts(single)
         self._join_singly(fits & self.is_debit, "payment_debit", self.debit_row)
-        self._join_singly(fits & ~self.is_debit, "reversal", self.back_row)
         self.debit_rule[self.debit_row >= 0] = PAYMENT
         for file, groups in self._whole(self.is_debit).items():
             self._debit_file(file, groups)
+        self._join_singly(self._went_out(fits & ~self.is_debit), "reversal", self.back_row)
         for file, groups in self._whole(~self.is_debit).items():
             self._reverse_file(file, groups)
         self._tell_the_rest()
@@ -144,7 +149,10 @@ class _Reader:
         sent = np.array([file.was_sent for file in self.ours.files] + [True, True])
         for row in np.flatnonzero(unsent_payment | ~sent[self.file]).tolist():
             index = int(self.ours.file[self.unsent[row]]) if unsent_payment[row] else int(self.file[row])
-            self._break("contradiction", row, self.ours.files[index].state, "booked", "not sent", file=index)
+            side = "debited" if self.is_debit[row] else "sent back"
+            found = f"{side} in {self._entry_name(row)}"
+            subject = "not sent" if not unsent_payment[row] else f"not sent {self._entry_name(row)}"
+            self._break("contradiction", row, self.ours.files[index].state, found, subject, file=index)
 
     def _take_back_from_us(self) -> None:
         """The bank undoes a credit to our account: money that was back is gone again. Never joined, always a break."""
@@ -157,8 +165,23 @@ class _Reader:
         for row in np.flatnonzero(wrong).tolist():
             expected = int(self.ours.amount[self.position[row]])
             side = "debit" if self.is_debit[row] else "credit"
-            self._break("amount_differs", row, expected, self._stated(row), side)
+            self._break("amount_differs", row, expected, self._stated(row), f"{side} {self._entry_name(row)}")
         return single & ~wrong
+
+    def _went(self) -> Flags:
+        """Of which money went out by some evidence, or was refused: what of it is on our account can have come back."""
+        disputed = self.in_dispute[self.ours.file]
+        went: Flags = (self.debit_row >= 0) | self.settled | self.rejected | disputed
+        return went
+
+    def _went_out(self, coming: Flags) -> Flags:
+        """Those of the credits whose payment went out; each of the others is a break and moves nothing."""
+        unpaid = coming.copy()
+        unpaid[coming] = ~self._went()[self.position[coming]]
+        for row in np.flatnonzero(unpaid).tolist():
+            found = f"came back in {self._entry_name(row)}"
+            self._break("reversed_not_debited", row, "a debit before it", found, self._entry_name(row))
+        return coming & ~unpaid
 
     def _join_singly(self, chosen: Flags, place: str, into: Numbers) -> None:
         """Each instruction takes its earliest row; a further one is a duplicate."""
@@ -251,7 +274,10 @@ class _Reader:
         members = self.ours.members(file)
         open_ = members[self.back_row[members] < 0]
         refused = open_[self.rejected[open_]]
+        went = self._went()
         for candidates in (open_, refused):
+            if not np.all(went[candidates]):
+                continue
             if len(groups) == 1 and len(candidates) and amounts[0] == int(self.ours.amount[candidates].sum()):
                 self.back_row[candidates] = int(groups[0][0])
                 self._place_group(groups[0], amounts[0], "file_reversal")
@@ -333,13 +359,13 @@ class _Reader:
     ) -> None:
         """A break about a row that has its place already; what is at stake is the row's own amount, unless told."""
         counted_idr = int(self.counted[row]) if self.amount[row] >= 0 else None
-        position = int(self.position[row])
+        names_payment = self.position[row] >= 0 or self.unsent[row] >= 0
         self.findings.within(self.periods.get(int(self.statement[row]))).add(
             kind,
             self._cell("bank", row),
             expected,
             found,
-            end_to_end_id=self._cell_of(self.reference, row) if position >= 0 or file is None else None,
+            end_to_end_id=self._cell_of(self.reference, row) if names_payment or file is None else None,
             file_name=None if file is None else self.ours.files[file].name,
             amount_idr=counted_idr if at_stake_idr is None else at_stake_idr,
             subject=subject,
@@ -385,7 +411,9 @@ class _Reader:
             for code, row in firsts.items()
         }
         placed = pa.concat_tables([placed, self._remainders(placed)])
-        return Booked(self.rows, self.debit_row, self.debit_rule, self.back_row, self.in_dispute, placed, periods)
+        return Booked(
+            self.rows, self.day, self.debit_row, self.debit_rule, self.back_row, self.in_dispute, placed, periods
+        )
 
     def _remainders(self, placed: pa.Table) -> pa.Table:
         """Entries whose details do not sum to them: a break, and its rupiah."""

@@ -17,7 +17,10 @@ from schemas.tables import TABLES
 from schemas.zone import JAKARTA
 
 SEVERITIES = ("critical", "high", "normal")
-_CRITICAL = "contradiction duplicate unknown_to_us credited_not_debited reversed_not_debited statement_conflict".split()
+_CRITICAL = (
+    "contradiction duplicate unknown_to_us credited_not_debited reversed_not_debited statement_conflict report_conflict"
+    " paid_twice"
+).split()
 _NORMAL = "unknown_code debited_not_acknowledged date_outside_window".split()
 SEVERITY: dict[str, str] = {
     kind: "critical" if kind in _CRITICAL else "normal" if kind in _NORMAL else "high" for kind in BREAKS
@@ -40,6 +43,9 @@ RESOLVED_BY: dict[str, str] = {
     "statement_arithmetic": "a corrected statement",
     "unreadable_file": "a readable file of the same name, or the bank's word on what it held",
     "statement_conflict": "the bank's written word on which statement stands",
+    "report_conflict": "the bank's written word on which report stands",
+    "notified_not_stated": "the statement that shows the booking, or the bank's word that it was never booked",
+    "paid_twice": "the return of one of the two, or the bank's word that one was never paid",
     "totals_differ": "a corrected report",
     "reversed_not_debited": "the statement that shows the debit",
     "rejected_not_reversed": "the reversal in a statement, or the bank's word that it paid after all",

@@ -18,15 +18,17 @@ from ledger.instants import from_micros, jakarta_date, to_micros
 from ledger.parquet import get_table, put_table
 from ledger.store import Connection
 from reconciliation.exceptions import Case, case_of, worklist
-from reconciliation.inbox import STATEMENT, STATUS_REPORT, TAKEN, Received
+from reconciliation.inbox import NOTIFICATION, STATEMENT, STATUS_REPORT, TAKEN, Received
 from reconciliation.shown import shown
 from schemas.errors import PersonNeeded, WrongUsage
-from schemas.fields import TEXT, WHOLE
+from schemas.fields import INSTANT, TEXT, WHOLE
 from schemas.tables import TABLES
 
-_TABLES = {STATUS_REPORT: ("responses",), STATEMENT: ("statements", "entries")}
+_TABLES = {STATUS_REPORT: ("responses",), STATEMENT: ("statements", "entries"), NOTIFICATION: ("entries",)}
 """What a file of each kind is parsed into, in the order of the keys that the ledger keeps for it."""
 _WHENCE = [pa.field("bank", TEXT), pa.field("evidence", TEXT), pa.field("received", WHOLE)]
+_MORE = {"responses": [pa.field("stated_at", INSTANT)], "statements": [], "entries": [pa.field("kind", TEXT)]}
+"""What the file that a row stands in adds to it."""
 
 
 def save_received(house: House, connection: Connection, received: Received) -> bool:
@@ -75,23 +77,27 @@ def periods_of(connection: Connection, received: Iterable[Received]) -> list[str
 
 
 def load(connection: Connection, archive: Archive) -> dict[str, pa.Table]:
-    """`responses`, `statements` and `entries` of every file taken, each row with its bank, evidence and order."""
+    """`responses`, `statements` and `entries` of every file taken, each row with its bank, evidence and order, the kind of
+    its file (entries are told by a `statement` or a `notification`) and, of a status report, when the bank wrote it.
+    """
     parts: dict[str, list[pa.Table]] = {"responses": [], "statements": [], "entries": []}
     for row in queries.inbound(connection).to_pylist():
         if row["state"] == TAKEN:
             for name, key in zip(_TABLES[row["kind"]], row["archive_key"].split(), strict=True):
-                parts[name].append(_with_whence(get_table(archive, key), row))
+                parts[name].append(_with_whence(get_table(archive, key), row, [*_WHENCE, *_MORE[name]]))
     return {
         name: pa.concat_tables(
-            [pa.schema([*TABLES[f"{name}.v1"].schema, *_WHENCE]).empty_table(), *tables], promote_options="default"
+            [pa.schema([*TABLES[f"{name}.v1"].schema, *_WHENCE, *_MORE[name]]).empty_table(), *tables],
+            promote_options="default",
         )
         for name, tables in parts.items()
     }
 
 
-def _with_whence(table: pa.Table, row: dict[str, Any]) -> pa.Table:
-    for field, value in zip(_WHENCE, (row["bank"], row["sha256"], row["seq"]), strict=True):
-        table = table.append_column(field, pa.repeat(pa.scalar(value, field.type), table.num_rows))
+def _with_whence(table: pa.Table, row: dict[str, Any], fields: list[pa.Field]) -> pa.Table:
+    whence = row | {"evidence": row["sha256"], "received": row["seq"]}
+    for field in fields:
+        table = table.append_column(field, pa.repeat(pa.scalar(whence[field.name], field.type), table.num_rows))
     return table
 
 

@@ -6,21 +6,22 @@ next. Nothing is told from a file's name, and nothing of a file's content is log
 
 import logging
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 import pyarrow as pa
 
-from banks.formats import OtherMessage, UnreadableFile, camt053, pain002
+from banks.formats import OtherMessage, UnreadableFile, camt053, camt054, pain002
 from banks.formats.reader import sniff
 from schemas.errors import SalurError
 from schemas.tables import empty
 
 log = logging.getLogger(__name__)
 
-STATUS_REPORT, STATEMENT, UNTOLD = "status_report", "statement", "untold"
+STATUS_REPORT, STATEMENT, NOTIFICATION, UNTOLD = "status_report", "statement", "notification", "untold"
 TAKEN, REPEATED, QUARANTINED = "taken", "repeated", "quarantined"
+_TAKEN_KINDS = "status reports (pain.002), statements (camt.053) and notifications (camt.054)"
 _READER_FAILURES = (SalurError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
 
 
@@ -36,6 +37,7 @@ class Received:
     """One file as it was received. `reason` says why it is quarantined; `findings` what in it was not taken as it stands.
 
     `stated_at` is when the bank says that it wrote a status report. `responses` is responses.v1, `statements` and `entries` their v1; all without rows unless the file was taken.
+    A notification has entries and no statement.
     """
 
     bank: str
@@ -79,34 +81,19 @@ def _read(data: bytes, bank: str, name: str, key: str, kind: str) -> Received:
 
     if not data:
         return quarantined("The file is empty.")
+    taken = Received(bank, name, key, len(data), kind, TAKEN)
     try:
-        if kind != STATEMENT:  # what shows no kind is read as a status report, to say why it is none
-            report = pain002.read(data)
-            return Received(
-                bank,
-                name,
-                key,
-                len(data),
-                kind,
-                TAKEN,
-                findings=report.findings,
-                stated_at=report.created_at,
-                responses=report.responses,
-            )
-        read = camt053.read(data)
-        return Received(
-            bank,
-            name,
-            key,
-            len(data),
-            kind,
-            TAKEN,
-            findings=read.findings,
-            statements=read.statements,
-            entries=read.entries,
-        )
+        if kind == STATEMENT:
+            read = camt053.read(data)
+            return replace(taken, findings=read.findings, statements=read.statements, entries=read.entries)
+        if kind == NOTIFICATION:
+            told = camt054.read(data)
+            return replace(taken, findings=told.findings, entries=told.entries)
+        report = pain002.read(data)  # what shows no kind is read as a status report, to say why it is none
+        stated = {"stated_at": report.created_at, "responses": report.responses}
+        return replace(taken, findings=report.findings, **stated)
     except OtherMessage as error:
-        return quarantined(f"It is a {error.found}; taken are status reports (pain.002) and statements (camt.053).")
+        return quarantined(f"It is a {error.found}; taken are {_TAKEN_KINDS}.")
     except UnreadableFile as error:
         return quarantined(error.why)
     except _READER_FAILURES as error:

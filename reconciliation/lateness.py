@@ -28,7 +28,7 @@ def tell_late(ours: Ours, reported: Reported, booked: Booked, at: datetime, find
         if not file.was_sent:
             continue
         members = ours.members(index)
-        tell = _Teller(ours, file, members, findings).tell
+        tell = Teller(ours, file, members, findings).tell
         rejected, debited, back = all_rejected[members], all_debited[members], all_back[members]
         rank, silent = reported.rank[members], ~(reported.answered | ours.settled_in_writing)[members]
         if is_late(file.answer_due_at, at):
@@ -46,11 +46,12 @@ def tell_late(ours: Ours, reported: Reported, booked: Booked, at: datetime, find
             tell("rejected_not_reversed", rejected & debited & ~back, due, "rejected, not sent back")
 
 
-class _Teller:
+class Teller:
     """Adds the breaks of one file."""
 
-    def __init__(self, ours: Ours, file: OurFile, members: Numbers, findings: Findings) -> None:
+    def __init__(self, ours: Ours, file: OurFile, members: Numbers, findings: Findings, subject: str = "") -> None:
         self._ours, self._file, self._members, self._findings = ours, file, members, findings
+        self._subject = subject
 
     def tell(self, kind: str, chosen: Flags, expected: str, found: str) -> None:
         """One break for the file if most of its instructions are chosen, else one for each."""
@@ -58,13 +59,14 @@ class _Teller:
         if 2 * len(positions) > len(self._members):
             total, share = int(self._ours.amount[positions].sum()), f"{len(positions)} of {len(self._members)}"
             self._findings.add(
-                kind, self._file.bank, expected, f"{share} {found}", file_name=self._file.name, amount_idr=total
-            )
+                kind, self._file.bank, expected, f"{share} {found}", file_name=self._file.name, amount_idr=total,
+                subject=self._subject,
+            )  # fmt: skip
             return
         for position, amount in zip(positions.tolist(), self._ours.amount[positions].tolist(), strict=True):
             self._findings.add(
                 kind, self._file.bank, expected, found, end_to_end_id=self._ours.ids[position].as_py(),
-                file_name=self._file.name, amount_idr=amount,
+                file_name=self._file.name, amount_idr=amount, subject=self._subject,
             )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ what is proved is a break beside the state, never over it, and always leaves the
     credited    a status report says ACCC; ACSC is settled on our side alone, which is `debited`
     rejected    a status report refuses it and none says that it settled, or its debit is reversed before any credit
     returned    its money came back after credit, or with a return code that does not go with a mere reversal
+
+Money that comes back where none went out, by any evidence, moves nothing: `reconciliation.booked` makes it a break.
 """
 
 from collections.abc import Mapping
@@ -22,7 +24,14 @@ from reconciliation import booked as statement_side
 from reconciliation import reported as report_side
 from reconciliation.booked import Booked, read_entries
 from reconciliation.breaks import Findings
+from reconciliation.contradictions import (
+    tell_contradictions,
+    tell_paid_late,
+    tell_paid_twice,
+    tell_reused_reports,
+)
 from reconciliation.lateness import tell_late
+from reconciliation.notices import tell_notices
 from reconciliation.reported import DEBITED, IN_FLIGHT, Reported, read_reports
 from reconciliation.sides import Flags, Numbers, Ours, one_piece, to_flags
 from reconciliation.statements import check_statements, take_once
@@ -72,8 +81,9 @@ def match(
     `sent`: one row an instruction (end_to_end_id, amount_idr, file_name, period; where known, settled_in_writing). `files`: files.v1 with state,
     execution_date and, where known, answer_due_at (instant), statement_due_on and reversal_due_on (Jakarta dates);
     without one nothing is late. The files concerned are those of the period and those that any evidence given names.
-    `responses`, `statements`: their v1 with bank, evidence and received (order of arrival); `entries`: with bank and
-    evidence. `modes`: each bank's response mode. A break without a file has the period of the files that the same report
+    `responses`, `statements`: their v1 with bank, evidence and received (order of arrival), `responses` also with stated_at
+    (when the bank wrote the report); `entries`: with bank and evidence, and kind, where some are of notifications. `sent`
+    with benefit, sequence, attempt, last_payment_date and state tells payments twice and after lapse as well. `modes`: each bank's response mode. A break without a file has the period of the files that the same report
     or statement names; `period` stands on those of evidence that names nothing of ours.
     """
     assert at.tzinfo is not None, "an instant with an offset"
@@ -83,11 +93,16 @@ def match(
         taken = taking.result()
     findings = Findings(period, {file.name: file.period for file in ours.files if file.period})
     reported = read_reports(ours, responses, modes, findings)
-    booked = read_entries(ours, taken, reported.rejected, findings)
+    booked = read_entries(ours, taken, reported.rejected, reported.rank >= DEBITED, findings)
     taken = taken._replace(statements=_with_periods(taken.statements, booked))
     check_statements(taken, findings)
     state = _states(ours, reported, booked)
-    _tell_contradictions(ours, reported, booked, findings)
+    tell_contradictions(ours, reported, booked, findings)
+    tell_paid_late(ours, reported, booked, state, findings)
+    tell_paid_twice(ours, state, findings)
+    tell_reused_reports(ours, responses, findings)
+    if taken.told is not None:
+        tell_notices(taken.told, taken.statements, booked.periods, findings)
     _tell_return_codes(ours, booked, state, findings)
     tell_late(ours, reported, booked, at, findings)
     return Matched(
@@ -132,22 +147,6 @@ def _has_return_code(booked: Booked) -> Flags:
 def _is_marked_reversal(booked: Booked) -> Flags:
     flags: Flags = np.append(to_flags(booked.rows["is_reversal"]), False)[booked.back_row]
     return flags
-
-
-def _tell_contradictions(ours: Ours, reported: Reported, booked: Booked, findings: Findings) -> None:
-    """Refused by one report and settled by another.
-
-    A debit that is sent back explains `debited` and `rejected` together. It never explains `credited`: who was refused
-    did not have the money, so one of the two reports was untrue, wherever the money is now.
-    """
-    unexplained = ~booked.sent_back | (reported.rank == report_side.CREDITED)
-    for position in np.flatnonzero(reported.contradicted & unexplained).tolist():
-        file = ours.files[int(ours.file[position])]
-        settled = "credited" if reported.rank[position] == report_side.CREDITED else "debited"
-        findings.add(
-            "contradiction", file.bank, settled, "rejected", end_to_end_id=ours.ids[position].as_py(),
-            file_name=file.name, amount_idr=int(ours.amount[position]), subject="status reports",
-        )  # fmt: skip
 
 
 def _tell_return_codes(ours: Ours, booked: Booked, state: Numbers, findings: Findings) -> None:
@@ -270,7 +269,7 @@ def hold_moves(
     findings = Findings(period, {})
     for row, old in zip(matches.filter(wrong).to_pylist(), before.filter(wrong).to_pylist(), strict=True):
         findings.add(
-            "contradiction", banks[row["file_name"]], old, row["state"], end_to_end_id=row["end_to_end_id"],
+            "contradiction", banks[row["file_name"]], old, _told_by(row), end_to_end_id=row["end_to_end_id"],
             file_name=row["file_name"], amount_idr=row["amount_idr"], subject="recorded",
         )  # fmt: skip
     silent = {"state": before, "match_rule": pa.scalar("none")} | dict.fromkeys(
@@ -281,6 +280,10 @@ def hold_moves(
         field = TABLES["matches.v1"].schema.field(name)
         kept = kept.set_column(kept.schema.get_field_index(name), field, pc.if_else(wrong, value, matches[name]))
     return kept, findings.table()
+
+
+def _told_by(match: Mapping[str, str | None]) -> str:
+    return f"{match['state']} (file {match['evidence'][:12]})" if match["evidence"] else str(match["state"])
 
 
 _OF_A_CLAIM = ("reason_code", "code_list", "evidence")

@@ -39,7 +39,11 @@ NONE, TRANSACTION, BATCH, FILE, AGREEMENT = range(len(RULES))
 
 @dataclass
 class Reported:
-    """By position of the instruction. Rows are positions in `rows`, -1 for none; rules are positions in RULES."""
+    """By position of the instruction. Rows are positions in `rows`, -1 for none; rules are positions in RULES.
+
+    `stated` is by row: when the bank wrote its report, in microseconds, -1 where it does not say. `settled_at` is the last
+    time at which one said that it was settled, `rejected_at` the first at which one refused it; -1 for none.
+    """
 
     rows: pa.Table
     rank: Numbers
@@ -50,6 +54,15 @@ class Reported:
     settled: Flags
     settled_by_agreement: Flags
     answered: Flags
+    stated: Numbers
+    settled_at: Numbers
+    rejected_at: Numbers
+
+    @property
+    def settled_late(self) -> Flags:
+        """Settled by a report that was written after one that refused it."""
+        late: Flags = (self.rejected_at >= 0) & (self.settled_at > self.rejected_at)
+        return late
 
     @property
     def rejected(self) -> Flags:
@@ -102,7 +115,9 @@ def _nothing(count: int, rows: pa.Table) -> Reported:
         return np.zeros(count, dtype=bool)
 
     zero = np.zeros(count, dtype=np.int64)
-    return Reported(rows, zero, none(), zero.copy(), none(), zero.copy(), false(), false(), false())
+    times = rows["stated_at"].cast(pa.int64()) if "stated_at" in rows.column_names else pa.nulls(len(rows), pa.int64())
+    said = (rows, zero, none(), zero.copy(), none(), zero.copy(), false(), false(), false())
+    return Reported(*said, to_numbers(times, -1), none(), none())
 
 
 def _apply(reported: Reported, ours: Ours, said: _Said, meaning: Numbers, mode: str, findings: Findings) -> None:
@@ -135,8 +150,16 @@ def _note(reported: Reported, at: Numbers, meaning: Numbers, row: Numbers, rule:
     reported.rank_row[at[better]] = row[better]
     reported.rank_rule[at[better]] = rule
     settled = reported.settled_by_agreement if rule == AGREEMENT else reported.settled
-    settled[at[positive & (meaning >= DEBITED)]] = True
+    is_settled = positive & (meaning >= DEBITED)
+    settled[at[is_settled]] = True
+    reported.settled_at[at[is_settled]] = np.maximum(
+        reported.settled_at[at[is_settled]], reported.stated[row[is_settled]]
+    )
     refused = at[~positive]
+    since, stated = reported.rejected_at[refused], reported.stated[row[~positive]]
+    reported.rejected_at[refused] = np.where(
+        (since < 0) | (stated < 0), np.maximum(since, stated), np.minimum(since, stated)
+    )
     replace = (reported.rejected_row[refused] < 0) | (
         (rule == TRANSACTION) & (reported.rejected_rule[refused] != TRANSACTION)
     )
@@ -305,7 +328,7 @@ class _Reader:
         return wrong
 
     def _tell_unsent(self, usable: Flags) -> Flags:
-        """Answers about files that, by our record, no bank has: one break a file."""
+        """Answers about files that, by our record, no bank has: one break a file, and one a payment that may be paid."""
         unsent: Flags = np.array([not file.was_sent for file in self.ours.files] + [False])[self.file] & usable
         for index in np.unique(self.file[unsent]).tolist():
             file = self.ours.files[index]
@@ -313,6 +336,10 @@ class _Reader:
                 "contradiction", file.bank, file.state, "answered by the bank", file_name=file.name,
                 amount_idr=file.control_sum_idr, subject="not sent",
             )  # fmt: skip
+        may_pay = (self.meaning >= ACCEPTED) & (self.meaning < REJECTED)
+        for row in np.flatnonzero(unsent & self.is_transaction & may_pay).tolist():
+            state = self.ours.files[int(self.file[row])].state
+            self._add("contradiction", row, state, f"{self._cell('status', row)} by name", "not sent")
         return unsent
 
     def _tell_totals(self, usable: Flags) -> None:

@@ -39,7 +39,7 @@ def _is_banks_own(texts: pa.Array) -> pa.Array:
 _MAY_STAND: dict[str, Callable[[pa.Array], pa.Array]] = {
     **dict.fromkeys(("status", "reason_code", "return_code", "currency"), _is_code),
     **dict.fromkeys(("end_to_end_id", "message_id", "payment_information_id"), _is_reference),
-    **dict.fromkeys(("bank_reference", "statement_id", "account"), _is_banks_own),
+    **dict.fromkeys(("bank_reference", "statement_id", "report_id", "account"), _is_banks_own),
 }
 _REASONS = ("reason_code", "return_code")
 

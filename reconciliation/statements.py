@@ -1,11 +1,14 @@
 """Statements as documents: taken once, adding up, and following each other without a gap.
 
-A statement is told by its identifier within an account. The same one again with the same content changes nothing; with
-other content it is a break, and the one that was received first counts until a person decides.
+A statement is told by its identifier within an account, or by its number, dates and opening balance. The same one again
+with the same content changes nothing; with other content it is a break, and the one that the bank wrote last counts: a
+corrected statement supersedes. Where no time of writing tells them apart, the one that was received first counts.
 
 One that does not add up gives way to a corrected one in its place: of its identifier, or of its number and dates, that
 does, whichever came first. So a proof that failed on it holds again; that the bank said two things stays a break for a
-person.
+person, with the superseded statement on it.
+
+What notifications tell before a statement does is taken beside the statements: `reconciliation.notices`.
 """
 
 from collections import defaultdict
@@ -17,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.breaks import Findings
+from reconciliation.notices import Told, compare, split
 from reconciliation.sides import Numbers, to_flags, to_groups, to_numbers
 from schemas.tables import TABLES
 
@@ -25,46 +29,72 @@ STATEMENT_KEY = ("bank", "evidence", "statement_id")
 """What tells a statement from others in the tables of a reconciliation."""
 Sums = dict[tuple[Any, ...], list[int]]
 """Credits, debits and the number of booked entries, by `STATEMENT_KEY`."""
+StatementKey = tuple[str, str, str]
 _KEY = ("bank", "account", "statement_id")
 _STATEMENT = TABLES["statements.v1"].columns
 _ENTRY = TABLES["entries.v1"].columns
+_OF_THE_DOCUMENT = ("statement_id", "stated_at")
 
 
 class Statements(NamedTuple):
     """Each statement once, with its entries: statements.v1 and entries.v1, each with `bank` and `evidence`.
 
     Once entries are read, `statements` has a column `period` too: that of the files it names, null where it names none.
+    `entries` holds, after those of statements, what notifications tell and no statement shows (`told`).
     """
 
     statements: pa.Table
     entries: pa.Table
     conflicts: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
     sums: Sums | None = None
+    told: Told | None = None
 
 
 def take_once(statements: pa.Table, entries: pa.Table) -> Statements:
-    """Drop repeats of statements, gather conflicts (first, other), and keep for each the content received first.
+    """Drop repeats of statements, gather conflicts (standing, other), and keep for each the content that counts.
 
-    `statements` has a column `received` besides `bank` and `evidence`. Statements of one file share its evidence.
+    `statements` has a column `received` besides `bank` and `evidence`, and where the bank says so `stated_at`. Statements of
+    one file share its evidence. Those that two people have set aside bear `superseded_by`. Rows of `entries` that a
+    notification tells have that in a column `kind`.
     """
-    sums = _sums(entries)
-    ordered, conflicts = _without_corrected(
-        statements.sort_by([(column, "ascending") for column in ("received", "evidence", "statement_id")]),
-        entries,
-        sums,
-    )
-    first: dict[tuple[Any, ...], dict[str, Any]] = {}
+    stated, notices = split(entries)
+    if "superseded_by" in statements.column_names:
+        statements = statements.filter(pc.is_null(statements["superseded_by"]))
+    sums = _sums(stated)
+    ordered, conflicts = _without_corrected(statements, stated, sums)
+    rows = ordered.to_pylist()
+    standing: dict[tuple[Any, ...], dict[str, Any]] = {}
     kept: list[int] = []
-    for index, row in enumerate(ordered.to_pylist()):
-        key = tuple(row[column] for column in _KEY)
-        if key not in first:
-            first[key] = row
+    for index in sorted(range(len(rows)), key=lambda place: _last_written(rows[place])):
+        row = rows[index]
+        places = [("id", *(row[column] for column in _KEY)), *_numbered(row)]
+        before = next((standing[place] for place in places if place in standing), None)
+        if before is None:
             kept.append(index)
-        elif not _same(first[key], row, entries):
-            conflicts.append((first[key], row))
+            standing |= dict.fromkeys(places, row)
+        elif not _same(before, row, stated):
+            conflicts.append((before, row))
     chosen = ordered.take(pa.array(kept, pa.int64()))
     keys = {tuple(row.values()) for row in chosen.select(STATEMENT_KEY).to_pylist()}
-    return Statements(chosen.combine_chunks(), _entries_in_order(entries, keys), tuple(conflicts), sums)
+    counting = _entries_in_order(stated, keys)
+    told = compare(only_booked(notices), only_booked(counting)) if notices.num_rows else None
+    if told is not None:
+        counting = pa.concat_tables([counting, told.early]).combine_chunks()
+    return Statements(chosen.combine_chunks(), counting, tuple(conflicts), sums, told)
+
+
+def _last_written(row: dict[str, Any]) -> tuple[float, int, str, str]:
+    """Sorts the one that the bank wrote last before others, and else the one received first."""
+    stated_at = row.get("stated_at")
+    return -stated_at.timestamp() if stated_at else 0.0, row["received"], row["evidence"], row["statement_id"]
+
+
+def _numbered(row: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """What tells a statement beside its identifier. Some banks repeat a number within a day, and then the opening moves on."""
+    number, opening = row["sequence_number"], row["opening_idr"]
+    if number is None or opening is None:
+        return []
+    return [("number", row["bank"], row["account"], number, row["from_date"], row["to_date"], opening)]
 
 
 def _entries_in_order(entries: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:
@@ -89,6 +119,7 @@ def _without_corrected(
     statements: pa.Table, entries: pa.Table, sums: Sums
 ) -> tuple[pa.Table, list[tuple[dict[str, Any], dict[str, Any]]]]:
     """The statements but those that do not add up where one in the same place does; and each such pair (right, wrong)."""
+    statements = statements.sort_by([(column, "ascending") for column in ("received", "evidence", "statement_id")])
     rows = movements(Statements(statements, entries, sums=sums)).to_pylist()
     right: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
@@ -121,7 +152,8 @@ def _adds_up(row: dict[str, Any]) -> bool:
 
 
 def _same(one: dict[str, Any], other: dict[str, Any], entries: pa.Table) -> bool:
-    if any(one[column] != other[column] for column in _STATEMENT):
+    """Whether two statements say the same, under whatever identifier and whenever they were written."""
+    if any(one[column] != other[column] for column in _STATEMENT if column not in _OF_THE_DOCUMENT):
         return False
     return one["evidence"] == other["evidence"] or bool(_entries_of(one, entries).equals(_entries_of(other, entries)))
 
@@ -131,14 +163,15 @@ def _entries_of(statement: dict[str, Any], entries: pa.Table) -> pa.Table:
         pc.equal(entries["evidence"], statement["evidence"]),
         pc.equal(entries["statement_id"], statement["statement_id"]),
     )
-    rows = entries.filter(mine).select(list(_ENTRY))
+    rows = entries.filter(mine).select([column for column in _ENTRY if column not in _OF_THE_DOCUMENT])
     return rows.sort_by([("entry_number", "ascending"), ("detail_number", "ascending")]).combine_chunks()
 
 
 def _digest_of(statement: dict[str, Any]) -> str:
+    written = f", written {statement['stated_at']:%Y-%m-%dT%H:%M:%SZ}" if statement.get("stated_at") else ""
     return (
         f"opening {statement['opening_idr']}, closing {statement['closing_idr']}, rows {statement['row_count']},"
-        f" file {statement['evidence'][:12]}"
+        f" file {statement['evidence'][:12]}{written}"
     )
 
 

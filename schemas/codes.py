@@ -211,6 +211,15 @@ BREAKS: Final[dict[str, tuple[str, str]]] = {
         "rekening koran berbeda isi",
         "two statements in one place (identifier, or number and dates) that differ",
     ),
+    "report_conflict": (
+        "laporan status berbeda isi",
+        "two status reports of a bank under one message id that differ",
+    ),
+    "notified_not_stated": (
+        "diberitahukan tanpa rekening koran",
+        "booked by a notification, and in no statement of that time",
+    ),
+    "paid_twice": ("dibayar dua kali", "two attempts, or two banks, pay one entitlement"),
     "totals_differ": ("total berbeda", "the bank's count or sum of a file is not ours"),
     "reversed_not_debited": ("pengembalian tanpa debit", "money came back for what no statement shows as debited"),
     "rejected_not_reversed": ("ditolak tanpa pengembalian", "rejected after debit and no reversal seen"),

@@ -91,6 +91,7 @@ FIELDS: dict[str, Field] = {
             "sha256": "SHA-256 of the clear bytes, hex",
             "digest": "SHA-256 of the sorted lines 'FILE_NAME SHA256' of a batch's files",
             "message_id": "MsgId of a message",
+            "report_id": "the id that the bank gave its own status report",
             "payment_information_id": "PmtInfId: one debit within a message",
             "state": "where it stands",
             "maker": "who made the batch",

@@ -158,13 +158,13 @@ TABLES: dict[str, Table] = {
             _table(
                 "responses.v1",
                 "level message_id? payment_information_id? end_to_end_id? status? reason_code? reason_text? amount_idr?"
-                " transaction_count? control_sum_idr?",
+                " transaction_count? control_sum_idr? report_id?",
                 "",
             ),
             _table(
                 "statements.v1",
                 "statement_id account? currency? sequence_number? from_date? to_date? opening_idr? closing_idr?"
-                " row_count",
+                " row_count stated_at?",
                 "",
             ),
             _table(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.fields import INSTANT
 from schemas.money import parse_idr_array
 from schemas.zone import JAKARTA
 
@@ -89,15 +90,23 @@ def moment(texts: pa.Array, findings: Findings, what: str) -> datetime | None:
 
     A year that this programme cannot have seen is a clock that was never set, hence no instant.
     """
-    for text in texts.drop_null().to_pylist()[:1]:
-        try:
-            read = datetime.fromisoformat(text)
-        except ValueError:
-            read = None
-        if read is not None and read.year in _YEARS:
-            return (read if read.tzinfo else read.replace(tzinfo=JAKARTA)).astimezone(UTC)
-        findings.add(1, f"{what} is no instant")
-    return None
+    read = moments(texts.drop_null().slice(0, 1), findings, what).to_pylist()
+    return read[0] if read else None
+
+
+def moments(texts: pa.Array, findings: Findings, what: str) -> pa.Array:
+    """Instants in UTC, read as `moment` reads one; null where a text is none."""
+    return findings.compare(texts, _each_distinct(texts, _moment, INSTANT), f"{what} is no instant")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if read.year not in _YEARS:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=JAKARTA)).astimezone(UTC)
 
 
 def whole(texts: pa.Array, findings: Findings, what: str) -> pa.Array:
@@ -124,7 +133,7 @@ def _date(text: str) -> date | None:
         return None
 
 
-def _each_distinct(texts: pa.Array, convert: Callable[[str], date | None], kind: pa.DataType) -> pa.Array:
+def _each_distinct(texts: pa.Array, convert: Callable[[str], date | datetime | None], kind: pa.DataType) -> pa.Array:
     """A slow conversion of texts that repeat: done once for each."""
     encoded = array(texts).dictionary_encode()
     return pa.array([convert(text) for text in encoded.dictionary.to_pylist()], kind).take(encoded.indices)

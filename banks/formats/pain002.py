@@ -34,7 +34,8 @@ class StatusReport(NamedTuple):
 def read(data: bytes) -> StatusReport:
     """The status report in `data`, pain.002.001.03 to .14; raises `UnreadableFile` with the reason.
 
-    `level` is file, batch or transaction; `message_id` is the id of our message that the report is about, on every row.
+    `level` is file, batch or transaction; `message_id` is the id of our message that the report is about, and `report_id`
+    the report's own, on every row.
     Amounts are whole rupiah; one in another currency or with a fraction is null, and a finding.
     """
     message = parse(data, LAYOUT)
@@ -49,6 +50,10 @@ def read(data: bytes) -> StatusReport:
     rows = _in_order(pa.concat_tables(parts, promote_options="default"))
     rows = rows.drop_columns(["part", "row", "message_id"]).append_column(
         "message_id", pa.repeat(message_id, rows.num_rows)
+    )
+    report_id = array(message.tables["message"]["report_id"].drop_null()).to_pylist()
+    rows = rows.append_column(
+        "report_id", pa.repeat(pa.scalar(next(iter(report_id), None), pa.string()), rows.num_rows)
     )
     created_at = moment(array(message.tables["message"]["created_at"]), findings, "a message's creation time")
     return StatusReport(conform(rows, "responses.v1"), tuple(findings.sentences), created_at)

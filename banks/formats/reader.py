@@ -101,14 +101,18 @@ class Message:
             )
 
 
-def sniff(data: bytes) -> Literal["status_report", "statement"] | None:
-    """What a file says it is: a status report (pain.002), a statement (camt.053), or neither. It may still be unreadable."""
+Kind = Literal["status_report", "statement", "notification"]
+_KINDS: dict[str, Kind] = {"pain.002": "status_report", "camt.053": "statement", "camt.054": "notification"}
+
+
+def sniff(data: bytes) -> Kind | None:
+    """What a file says it is: a status report (pain.002), a statement (camt.053), a notification (camt.054), or none of
+    these. It may still be unreadable."""
     try:
         kind, _ = _identify(_as_utf8(data))
     except UnreadableFile:
         return None
-    kinds: dict[str, Literal["status_report", "statement"]] = {"pain.002": "status_report", "camt.053": "statement"}
-    return kinds.get(kind)
+    return _KINDS.get(kind)
 
 
 def parse(data: bytes, layout: Layout) -> Message:

@@ -4,6 +4,8 @@ An auditor's second look: a status report names a payment, its file or nothing; 
 or of its file, and perhaps money that came back.
 """
 
+from itertools import product
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -64,6 +66,9 @@ def _said(responses: pa.Table, levels: tuple[str, ...], key: str) -> dict[str, s
     return said
 
 
+_FILE_KEYS = ("payment_information_id", "message_id")
+
+
 def _booked(sent: pa.Table, files: pa.Table, entries: pa.Table, reported: pa.Array) -> pa.Array:
     """`debited`, `sent_back` or `nothing`, by the payment's own entries and its file's."""
     own_debits = _references(entries, "debit", "end_to_end_id")
@@ -95,13 +100,18 @@ def _file_references(entries: pa.Table, direction: str) -> pa.Array:
 
 
 def _files_debited(files: pa.Table, entries: pa.Table) -> tuple[set[str], set[str]]:
-    """Files of which the whole control sum was debited, and files of which less was: the refused are left out there."""
+    """Files of which the whole control sum was debited, and files of which less was: the refused are left out there.
+
+    What a notification tells counts where no statement shows a debit of the file.
+    """
     rows = entries.filter(pc.and_(pc.equal(entries["direction"], "debit"), pc.is_null(entries["end_to_end_id"])))
     amount = pc.coalesce(rows["amount_idr"], rows["entry_amount_idr"])
     rows = rows.append_column("debited_idr", amount)
     sums: dict[str, int] = {}
-    for key in ("payment_information_id", "message_id"):
-        for row in rows.group_by(key).aggregate([("debited_idr", "sum")]).to_pylist():
+    is_told = pc.equal(rows["kind"], "notification") if "kind" in rows.column_names else pa.nulls(len(rows), pa.bool_())
+    is_told = pc.fill_null(is_told, False)
+    for source, key in product((rows.filter(pc.invert(is_told)), rows.filter(is_told)), _FILE_KEYS):
+        for row in source.group_by(key).aggregate([("debited_idr", "sum")]).to_pylist():
             if row[key] is not None:
                 sums.setdefault(row[key], row["debited_idr_sum"] or 0)
     whole: set[str] = set()

@@ -229,6 +229,7 @@ SEVERITIES = {
 INBOUND_KINDS = {
     "status_report": Text("laporan status", "status report"),
     "statement": Text("rekening koran", "statement"),
+    "notification": Text("nota debit/kredit", "notification"),
     "untold": Text("tidak dikenali", "not told"),
 }
 INBOUND_STATES = {

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime, timedelta, timezone
+from functools import reduce
+from importlib import resources
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from banks.formats import Agent, camt053, pain001, pain002
+from banks.formats import Agent, camt053, camt054, pain001, pain002
 from banks.schema_check import SCHEMAS, validate
 from schemas.tables import TABLES
 
@@ -75,6 +77,24 @@ def test_statements_are_read_to_these_rows(name: str) -> None:
         for table, rows in (("statements", read.statements), ("entries", read.entries))
     }
     assert {**rows, "findings": list(read.findings)} == _expected(name)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("camt.054*.xml")))
+def test_notifications_are_read_to_these_rows(name: str) -> None:
+    read = camt054.read((FOLDER / name).read_bytes())
+    rows = [{key: _plain(v) for key, v in row.items() if v is not None} for row in read.entries.to_pylist()]
+    assert {"entries": rows, "findings": list(read.findings)} == _expected(name)
+
+
+def test_notifications_are_laid_out_as_statements_are_but_for_their_names_and_balances() -> None:
+    layouts = resources.files("banks.formats").joinpath("layouts")
+    statement, notification = (
+        [line for line in layouts.joinpath(f"{name}.yaml").read_text("utf-8").splitlines() if not line.startswith("#")]
+        for name in ("camt053", "camt054")
+    )
+    names = (("BkToCstmrStmt/Stmt", "BkToCstmrDbtCdtNtfctn/Ntfctn"), ("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn"))
+    renamed = [reduce(lambda text, pair: text.replace(*pair), names, line) for line in statement if "/Bal/" not in line]
+    assert renamed == notification
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.xml")), ids=lambda path: path.name)

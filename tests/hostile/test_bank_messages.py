@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banks.formats import UnreadableFile, camt053, pain002
+from banks.formats import UnreadableFile, camt053, camt054, pain002
 from banks.formats.reader import sniff
 from schemas.errors import InputRejected
 
@@ -199,6 +199,54 @@ def test_a_statement_without_what_every_statement_has_is_refused(old: str, new: 
         camt053.read(data.encode())
 
 
+NOTIFICATION = f"<GrpHdr><MsgId>M</MsgId></GrpHdr><Ntfctn><Id>N</Id>{ENTRY}</Ntfctn>"
+
+
+def notification(inside: str = NOTIFICATION, version: str = "camt.054.001.08") -> bytes:
+    """A notification of one entry, or with other content."""
+    message = f"<BkToCstmrDbtCdtNtfctn>{inside}</BkToCstmrDbtCdtNtfctn>"
+    return f'<Document xmlns="{NAMESPACE}{version}">{message}</Document>'.encode()
+
+
+@pytest.mark.parametrize("version", [f"camt.054.001.{number:02}" for number in range(2, 14)])
+def test_a_notification_of_any_version_is_read(version: str) -> None:
+    assert camt054.read(notification(version=version)).entries.num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("<CdtDbtInd>DBIT</CdtDbtInd>", "", "neither debit nor credit"),
+        ("<Id>N</Id>", "", "A notification has no id"),
+        ("<Id>N</Id>", "<Id>N</Id><Id>O</Id>", "id twice"),
+        ("<Ntfctn>", "<Ntfctn/><Ntfctn>", "2 elements Ntfctn, of which 1"),
+        (f"<Ntfctn><Id>N</Id>{ENTRY}</Ntfctn>", "", "no notification"),
+        (ENTRY, ENTRY + "<NtryDtls><TxDtls/></NtryDtls>", "1 elements TxDtls, of which 0"),
+        (ENTRY, ENTRY + "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>", "1 elements RtrInf, of which 0"),
+        ("</Ntfctn>", "</Stmt>", "not well-formed"),
+    ],
+)
+def test_a_notification_without_what_every_one_has_is_refused(old: str, new: str, reason: str) -> None:
+    with pytest.raises(UnreadableFile, match=reason):
+        camt054.read(notification(NOTIFICATION.replace(old, new)))
+
+
+@pytest.mark.parametrize("version", ["camt.054.001.01", "camt.054.001.99", "camt.053.001.08"])
+def test_what_is_no_notification_of_a_known_version_is_another_message(version: str) -> None:
+    with pytest.raises(UnreadableFile, match=f"It is a {version}; expected is camt.054, versions 02 to 13"):
+        camt054.read(notification(version=version))
+
+
+@given(st.integers(0, len(NOTIFICATION)), st.integers(0, 40), st.binary(max_size=6))
+def test_a_damaged_notification_is_refused_or_read_and_never_crashes(start: int, length: int, instead: bytes) -> None:
+    whole = notification()
+    try:
+        told, reason = camt054.read(whole[:start] + instead + whole[start + length :]).entries.num_rows, ""
+    except UnreadableFile as refused:
+        told, reason = -1, refused.why
+    assert 0 <= told <= 1 or reason
+
+
 def test_a_refusal_never_repeats_what_stands_in_the_file() -> None:
     secret = "SITI RAHASIA 6281234567890"
     for data in (
@@ -237,7 +285,8 @@ def test_a_damaged_report_is_refused_or_read_and_never_crashes(start: int, lengt
     [
         ("pain.002.001.10", "status_report"),
         ("camt.053.001.08", "statement"),
-        ("camt.054.001.08", None),
+        ("camt.054.001.08", "notification"),
+        ("camt.052.001.08", None),
         ("pain.001.001.09", None),
     ],
 )

@@ -183,6 +183,11 @@ _balance = parent(
     leaf("CdtDbtInd", SIDES),
     parent("Dt", _when),
 )
+_account = parent(
+    "Acct",
+    parent("Id", parent("Othr", leaf("Id", IDS)) | leaf("IBAN", IDS)),
+    maybe(leaf("Ccy", st.just("IDR"))),
+)
 statements = parent(
     "BkToCstmrStmt",
     parent("GrpHdr", leaf("MsgId", IDS), leaf("CreDtTm", INSTANTS)),
@@ -192,12 +197,9 @@ statements = parent(
             leaf("Id", IDS),
             maybe(leaf("ElctrncSeqNb", COUNTS)),
             maybe(leaf("LglSeqNb", COUNTS)),
+            maybe(leaf("CreDtTm", INSTANTS)),
             maybe(parent("FrToDt", leaf("FrDtTm", INSTANTS), leaf("ToDtTm", INSTANTS))),
-            parent(
-                "Acct",
-                parent("Id", parent("Othr", leaf("Id", IDS)) | leaf("IBAN", IDS)),
-                maybe(leaf("Ccy", st.just("IDR"))),
-            ),
+            _account,
             many(_balance, most=4),
             many(_entry, most=4),
         ),
@@ -206,3 +208,10 @@ statements = parent(
     ),
 )
 """camt.053, from the root of the message."""
+
+notifications = parent(
+    "BkToCstmrDbtCdtNtfctn",
+    parent("GrpHdr", leaf("MsgId", IDS), leaf("CreDtTm", INSTANTS)),
+    many(parent("Ntfctn", leaf("Id", IDS), leaf("CreDtTm", INSTANTS), _account, many(_entry, most=4)), 1, 2),
+)
+"""camt.054, from the root of the message."""

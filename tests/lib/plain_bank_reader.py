@@ -6,7 +6,7 @@ It takes any well-formed message with a Document root and answers with the rows 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from lxml import etree
@@ -18,6 +18,7 @@ JAKARTA = timezone(timedelta(hours=7))
 def plain_status_report(data: bytes) -> list[Row]:
     """The rows of `responses.v1` for a pain.002."""
     report = _at(_root(data), "CstmrPmtStsRpt")[0]
+    report_id = _text(report, "GrpHdr/MsgId")
     group = _at(report, "OrgnlGrpInfAndSts")[0]
     message_id = _text(group, "OrgnlMsgId")
     rows = [_response("file", group, message_id, None, status="GrpSts")]
@@ -29,7 +30,7 @@ def plain_status_report(data: bytes) -> list[Row]:
             row["end_to_end_id"] = _reference(_text(transfer, "OrgnlEndToEndId"))
             row["amount_idr"] = _rupiah(next(iter(_at(transfer, "OrgnlTxRef/Amt/InstdAmt")), None))
             rows.append(row)
-    return rows
+    return [row | {"report_id": report_id} for row in rows]
 
 
 def _response(level: str, element: etree._Element, message_id: str | None, block_id: str | None, status: str) -> Row:
@@ -52,7 +53,8 @@ def _response(level: str, element: etree._Element, message_id: str | None, block
 def plain_statements(data: bytes) -> tuple[list[Row], list[Row]]:
     """The rows of `statements.v1` and `entries.v1` for a camt.053."""
     statements, entries = [], []
-    for statement in _at(_at(_root(data), "BkToCstmrStmt")[0], "Stmt"):
+    message = _at(_root(data), "BkToCstmrStmt")[0]
+    for statement in _at(message, "Stmt"):
         statement_id = _text(statement, "Id")
         bookings = _at(statement, "Ntry")
         balances = {_text(each, "Tp/CdOrPrtry/Cd"): each for each in reversed(_at(statement, "Bal"))}
@@ -69,12 +71,23 @@ def plain_statements(data: bytes) -> tuple[list[Row], list[Row]]:
                 "opening_idr": _balance(opening),
                 "closing_idr": _balance(closing),
                 "row_count": len(bookings),
+                "stated_at": _instant(_text(statement, "CreDtTm") or _text(message, "GrpHdr/CreDtTm")),
             }
         )
-        for number, booking in enumerate(bookings, 1):
-            for row in _entry_rows(booking):
-                entries.append({"statement_id": statement_id, "entry_number": number, **row})
+        entries += _entries(statement)
     return statements, entries
+
+
+def plain_notifications(data: bytes) -> list[Row]:
+    """The rows of `entries.v1` for a camt.054."""
+    message = _at(_root(data), "BkToCstmrDbtCdtNtfctn")[0]
+    return [row for notification in _at(message, "Ntfctn") for row in _entries(notification)]
+
+
+def _entries(document: etree._Element) -> list[Row]:
+    about = {"statement_id": _text(document, "Id")}
+    numbered = enumerate(_at(document, "Ntry"), 1)
+    return [about | {"entry_number": number, **row} for number, booking in numbered for row in _entry_rows(booking)]
 
 
 def _entry_rows(booking: etree._Element) -> Iterator[Row]:
@@ -184,6 +197,14 @@ def _balance(balance: etree._Element | None) -> int | None:
 
 def _balance_day(balance: etree._Element | None) -> str | None:
     return None if balance is None else _text(balance, "Dt/Dt") or _text(balance, "Dt/DtTm")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    at = at if at.tzinfo else at.replace(tzinfo=JAKARTA)
+    return at.astimezone(UTC) if 2000 <= at.year < 2100 else None
 
 
 def _day(text: str | None) -> date | None:

@@ -33,7 +33,7 @@ def _state(world: World, sent: Row, files: dict[str, Row], rejected: dict[str, b
     if _is_debited(world, sent, files, rejected):
         rank = max(rank, 3)
     back = _sent_back(world, sent, files, rejected)
-    if back is not None:
+    if back is not None and _may_come_back(world, [sent], files, rejected):
         if rejected[sent["end_to_end_id"]]:
             return "rejected"
         return _way_back(back, [rank for _, rank in claims], rank)
@@ -42,6 +42,40 @@ def _state(world: World, sent: Row, files: dict[str, Row], rejected: dict[str, b
     if rank == 0 and files[sent["file_name"]]["state"] == "unknown":
         return "unknown"
     return STATES[rank]
+
+
+def _may_come_back(world: World, payments: list[Row], files: dict[str, Row], rejected: dict[str, bool]) -> bool:
+    """Whether of each of them money went out, or was refused, by some evidence, or its file's debit is in dispute."""
+    return all(
+        rejected[sent["end_to_end_id"]]
+        or any(rank in (3, 4) for _, rank in _claims(world, sent, files))
+        or _is_debited(world, sent, files, rejected)
+        or _is_in_dispute(world, files[sent["file_name"]], rejected)
+        for sent in payments
+    )
+
+
+def _is_in_dispute(world: World, file: Row, rejected: dict[str, bool]) -> bool:
+    """Whether debits bear the file's reference and none is for what it should be."""
+    amounts = _file_debits(world, file)
+    return bool(amounts) and not any(_makes_up(amounts, wanted) for wanted in _wanted(world, file, rejected))
+
+
+def _file_debits(world: World, file: Row) -> list[int]:
+    rows = [row for row in _booked(world, file, "debit") if not row["is_reversal"]]
+    return [row["amount_idr"] for row in _about_file(rows, file)]
+
+
+def _wanted(world: World, file: Row, rejected: dict[str, bool]) -> list[int]:
+    """The file's control sum, and what is left of it without the refused."""
+    members = [row for row in world.sent if row["file_name"] == file["file_name"]]
+    whole = sum(row["amount_idr"] for row in members)
+    net = sum(row["amount_idr"] for row in members if not rejected[row["end_to_end_id"]])
+    return [whole, net] if 0 < net < whole else [whole]
+
+
+def _makes_up(amounts: list[int], wanted: int) -> bool:
+    return wanted in amounts or (len(amounts) > 1 and sum(amounts) == wanted)
 
 
 def _way_back(back: Row, reported: list[int], rank: int) -> str:
@@ -153,16 +187,10 @@ def _is_debited(world: World, sent: Row, files: dict[str, Row], rejected: dict[s
     rows = [row for row in _booked(world, file, "debit") if not row["is_reversal"]]
     if any(row["end_to_end_id"] == sent["end_to_end_id"] and row["amount_idr"] == sent["amount_idr"] for row in rows):
         return True
-    amounts = [row["amount_idr"] for row in _about_file(rows, file)]
-    if not amounts:
-        return False
-    members = [row for row in world.sent if row["file_name"] == file["file_name"]]
-    whole = sum(row["amount_idr"] for row in members)
-    net = sum(row["amount_idr"] for row in members if not rejected[row["end_to_end_id"]])
-    if whole in amounts or (len(amounts) > 1 and sum(amounts) == whole):
-        return True
-    if 0 < net < whole and (net in amounts or (len(amounts) > 1 and sum(amounts) == net)):
-        return not rejected[sent["end_to_end_id"]]
+    amounts = _file_debits(world, file)
+    for place, wanted in enumerate(_wanted(world, file, rejected)):
+        if amounts and _makes_up(amounts, wanted):
+            return place == 0 or not rejected[sent["end_to_end_id"]]
     return False
 
 
@@ -174,7 +202,7 @@ def _sent_back(world: World, sent: Row, files: dict[str, Row], rejected: dict[st
         fits = [
             c for c in coming if c["end_to_end_id"] == row["end_to_end_id"] and c["amount_idr"] == row["amount_idr"]
         ]
-        return fits[0] if fits else None
+        return fits[0] if fits and _may_come_back(world, [row], files, rejected) else None
 
     if (own := named(sent)) is not None:
         return own
@@ -184,6 +212,8 @@ def _sent_back(world: World, sent: Row, files: dict[str, Row], rejected: dict[st
     members = [row for row in world.sent if row["file_name"] == file["file_name"] and named(row) is None]
     refused = [row for row in members if rejected[row["end_to_end_id"]]]
     for candidates in (members, refused):
+        if not _may_come_back(world, candidates, files, rejected):
+            continue
         if candidates and together[0]["amount_idr"] == sum(row["amount_idr"] for row in candidates):
             return together[0] if sent in candidates else None
     return None

@@ -18,6 +18,9 @@ SOON = datetime(2020, 5, 4, 12, tzinfo=UTC)
 LATE = datetime(2020, 6, 1, tzinfo=UTC)
 TRANCHE = 600_000
 
+OF_EACH = ("participant_id", "attempt", "last_payment_date")
+"""What a file of the world may say of each of its instructions."""
+
 Row = dict[str, Any]
 
 
@@ -27,9 +30,9 @@ def _schema(name: str, extra: Mapping[str, pa.DataType]) -> pa.Schema:
 
 
 _BANK = {"bank": pa.string(), "evidence": pa.string()}
-RESPONSES = _schema("responses.v1", {**_BANK, "received": pa.int64()})
-STATEMENTS = _schema("statements.v1", {**_BANK, "received": pa.int64()})
-ENTRIES = _schema("entries.v1", _BANK)
+RESPONSES = _schema("responses.v1", {**_BANK, "received": pa.int64(), "stated_at": FIELDS["stated_at"].type})
+STATEMENTS = _schema("statements.v1", {**_BANK, "received": pa.int64(), "superseded_by": pa.string()})
+ENTRIES = _schema("entries.v1", {**_BANK, "kind": pa.string()})
 FILES = _schema(
     "files.v1",
     {
@@ -43,7 +46,19 @@ FILES = _schema(
 SENT = pa.schema(
     [
         (name, FIELDS[name].type)
-        for name in ("end_to_end_id", "participant_id", "amount_idr", "channel", "file_name", "period")
+        for name in (
+            "end_to_end_id",
+            "participant_id",
+            "benefit",
+            "sequence",
+            "attempt",
+            "amount_idr",
+            "channel",
+            "file_name",
+            "period",
+            "last_payment_date",
+            "state",
+        )
     ]
 )
 
@@ -62,9 +77,10 @@ class World:
     def file(self, name: str, ids: Sequence[str], *, bank: str = "bni", state: str = "submitted", **more: Any) -> None:
         """One file of ours with an instruction of Rp600,000 for each id; its references are M-NAME and P-NAME."""
         amounts = more.pop("amounts", [TRANCHE] * len(ids))
+        of_each = {"attempt": 1} | {key: more.pop(key) for key in OF_EACH if key in more}
         self.sent += [
-            {"end_to_end_id": e, "participant_id": f"P{e}", "amount_idr": amount, "channel": bank, "file_name": name,
-             "period": PERIOD}
+            {"end_to_end_id": e, "participant_id": f"P{e}", "benefit": "incentive", "sequence": 1, "amount_idr": amount,
+             "channel": bank, "file_name": name, "period": PERIOD, "state": state} | of_each
             for e, amount in zip(ids, amounts, strict=True)
         ]  # fmt: skip
         row = {
@@ -123,6 +139,15 @@ class World:
             for place, entry in enumerate(entries, start=1)
         ]
 
+    def notification(self, number: int, entries: Sequence[Row], **more: Any) -> None:
+        """One notification and its entries, as a bank tells them before, beside or after its statements."""
+        bank, day = more.pop("bank", "bni"), DAY + timedelta(days=number - 1)
+        shared = {"statement_id": f"N{number}", "bank": bank, "evidence": f"notification-{bank}-{number}"} | more
+        self.entries += [
+            {"entry_number": place, "booking_date": day, **entry, **shared, "kind": "notification"}
+            for place, entry in enumerate(entries, start=1)
+        ]
+
     def tables(self) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table, pa.Table]:
         """sent, files, responses, statements, entries."""
         return (
@@ -160,6 +185,11 @@ def debit_of(name: str, amount: int, **more: Any) -> Row:
 def reversal_of(end_to_end_id: str | None, amount: int = TRANCHE, **more: Any) -> Row:
     """A debit undone for one payment."""
     return entry("credit", amount, is_reversal=True, end_to_end_id=end_to_end_id, **more)
+
+
+def return_of(end_to_end_id: str | None, amount: int = TRANCHE, code: str = "AC04", **more: Any) -> Row:
+    """Money that the recipient's side sends back, with its reason."""
+    return entry("credit", amount, end_to_end_id=end_to_end_id, return_code=code, **more)
 
 
 def balances(**instructions: int) -> pa.Table:

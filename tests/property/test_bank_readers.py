@@ -8,13 +8,13 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banks.formats import Agent, camt053, pain001, pain002
+from banks.formats import Agent, camt053, camt054, pain001, pain002
 from banks.formats.names import fit, transliterate
 from banks.profiles import load_profile
 from banks.schema_check import validate
 from schemas.tables import TABLES, conform
-from tests.lib.bank_messages import TEXTS, render, statements, status_reports
-from tests.lib.plain_bank_reader import plain_statements, plain_status_report
+from tests.lib.bank_messages import TEXTS, notifications, render, statements, status_reports
+from tests.lib.plain_bank_reader import plain_notifications, plain_statements, plain_status_report
 
 PAIN002 = ["pain.002.001.03", "pain.002.001.10", "pain.002.001.12"]
 CAMT053 = ["camt.053.001.02", "camt.053.001.08"]
@@ -91,3 +91,9 @@ def test_statements_are_read_as_the_plain_reader_reads_them(root, version: str, 
     data = render(root, ISO + version, style)
     read = camt053.read(data)
     assert (read.statements.to_pylist(), read.entries.to_pylist()) == plain_statements(data)
+
+
+@given(notifications, st.sampled_from(["camt.054.001.02", "camt.054.001.04", "camt.054.001.08"]), st.data())
+def test_notifications_are_read_as_the_plain_reader_reads_them(root, version: str, style: st.DataObject) -> None:  # type: ignore[no-untyped-def]
+    data = render(root, ISO + version, style)
+    assert camt054.read(data).entries.to_pylist() == plain_notifications(data)

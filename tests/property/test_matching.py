@@ -163,3 +163,39 @@ def test_a_table_without_rows_is_answered_without_rows() -> None:
     made = World()
     matched = match(*made.tables(), modes=made.modes, period=PERIOD, at=LATE)
     assert (matched.matches.num_rows, matched.breaks.num_rows) == (0, 0)
+
+
+def _told_early(draw: st.DrawFn, made: World) -> None:
+    """Notifications of some entries that statements show and that bear a reference, some of them told twice."""
+    names = ("end_to_end_id", "message_id", "payment_information_id")
+    stated = [row for row in made.entries if any(row.get(name) for name in names)]
+    for number in range(draw(st.integers(1, 3))):
+        for bank in ("bni", "ovo"):
+            told = [row for row in stated if row["bank"] == bank and draw(st.booleans())]
+            own = ("kind", "evidence", "statement_id", "entry_number", "bank")
+            made.notification(number, [{k: v for k, v in row.items() if k not in own} for row in told], bank=bank)
+
+
+@FEW
+@given(worlds(), st.data())
+def test_what_is_notified_as_well_as_stated_changes_nothing(made: World, data: st.DataObject) -> None:
+    first = made.matched(LATE)
+    data.draw(st.composite(_told_early)(made))
+    again = made.matched(LATE)
+    assert again.matches.equals(first.matches)
+    assert again.breaks.equals(first.breaks)
+    assert again.placed.equals(first.placed)
+
+
+@FEW
+@given(worlds(), st.data())
+def test_what_is_only_notified_puts_every_instruction_where_a_statement_would(made: World, data: st.DataObject) -> None:
+    stated = states(made.matched(LATE))
+    late = [row for row in made.statements if data.draw(st.booleans())]
+    for row in late:
+        mine = [e for e in made.entries if (e["evidence"], e["statement_id"]) == (row["evidence"], row["statement_id"])]
+        made.entries = [e for e in made.entries if e not in mine]
+        about = {"kind": "notification", "evidence": row["evidence"] + " told"}
+        made.entries += [e | about | {"bank_reference": f"{row['evidence']}/{e['entry_number']}"} for e in mine]
+    made.statements = [row for row in made.statements if row not in late]
+    assert states(made.matched(LATE)) == stated

@@ -237,7 +237,7 @@ def test_an_answer_about_a_file_that_was_never_sent_contradicts_our_record() -> 
     made = world(state="withdrawn")
     made.report("F1", {"E1": "ACCC"})
     assert set(states(made.matched()).values()) == {"withdrawn"}
-    assert breaks(made.matched()) == [("contradiction", "F1")]
+    assert breaks(made.matched()) == [("contradiction", "E1"), ("contradiction", "F1")]
 
 
 @pytest.mark.parametrize(

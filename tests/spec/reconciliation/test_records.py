@@ -28,7 +28,7 @@ def test_what_is_recorded_as_ended_is_not_moved_by_later_evidence() -> None:
     kept, found = hold_moves(matched.matches, recorded, {"F1": "bni"}, PERIOD)
     assert kept["state"].to_pylist() == ["rejected", "debited", "debited"]
     rows = [(row["kind"], row["end_to_end_id"], row["expected"], row["found"]) for row in found.to_pylist()]
-    assert rows == [("contradiction", "E1", "rejected", "credited")]
+    assert rows == [("contradiction", "E1", "rejected", "credited (file report-1)")]
 
 
 def test_a_claim_that_moved_nothing_leaves_neither_its_evidence_nor_its_reason_beside_the_state() -> None:

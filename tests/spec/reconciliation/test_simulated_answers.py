@@ -40,9 +40,10 @@ def reconciled(code: str, fault: str = "none", *, rejects: int = 250_000, close:
 
 def _keep(made: World, received: Received, order: int) -> None:
     bound = {"bank": received.bank, "evidence": received.sha256}
-    made.responses += [row | bound | {"received": order} for row in received.responses.to_pylist()]
+    about = {"received": order, "stated_at": received.stated_at}
+    made.responses += [row | bound | about for row in received.responses.to_pylist()]
     made.statements += [row | bound | {"received": order} for row in received.statements.to_pylist()]
-    made.entries += [row | bound for row in received.entries.to_pylist()]
+    made.entries += [row | bound | {"kind": received.kind} for row in received.entries.to_pylist()]
 
 
 def kinds(matched: Matched) -> dict[str, int]:
@@ -90,6 +91,19 @@ def test_an_honest_bank_leaves_no_break(code: str) -> None:
         ("silent", {"missing_at_bank": 1}),
         ("truncated_answer", {}),
         ("returned_after_credit", {}),
+        ("notified", {}),
+        ("returned_after_credit+notified", {}),
+        ("returned_after_credit+return_notified", {}),
+        ("returned_twice", {"duplicate": 1}),
+        ("returned_less", {"amount_differs": 1}),
+        ("returned_stranger", {"unknown_to_us": 1}),
+        ("returned_unpaid", {"duplicate": 1}),
+        ("paid_after_rejection", {"contradiction": 1, "duplicate": 1}),
+        ("report_id_reused", {"report_conflict": 1}),
+        ("debited_twice", {"duplicate": 1}),
+        ("executed_late", {"date_outside_window": 1}),
+        ("statement_corrected", {"statement_conflict": 1}),
+        ("notified+statement_corrected", {"statement_conflict": 1}),
     ],
 )
 def test_each_fault_shows_as_the_break_that_it_is_and_every_equation_holds(
@@ -112,6 +126,13 @@ def test_money_that_comes_back_after_settlement_is_returned_with_its_own_reason(
     assert tally(matched) == {"debited": COUNT - 1, "returned": 1}
     row = next(row for row in matched.matches.to_pylist() if row["state"] == "returned")
     assert (row["reason_code"], row["code_list"], row["amount_idr"]) == ("AC04", "return", TRANCHE)
+
+
+def test_a_return_that_is_only_notified_so_far_is_returned_and_proved() -> None:
+    made, matched = reconciled("bca", "returned_after_credit+return_notified", rejects=0)
+    assert tally(matched) == {"debited": COUNT - 1, "returned": 1}
+    assert unproved(made, matched) == []
+    assert "notification" in made.tables()[4]["kind"].to_pylist()
 
 
 def test_a_statement_never_sent_shows_as_a_gap() -> None:
