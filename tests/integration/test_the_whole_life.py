@@ -185,7 +185,7 @@ def test_money_reaches_reissues_before_new_tranches(tmp_path: Path) -> None:
     story.begin(2)
     paying.fund(story.house, 1_200_000, "SP2D-1")
     story.month(2020, 6)
-    story.at += timedelta(days=30)
+    story.at += timedelta(days=29)
     paying.fund(story.house, 600_000, "SP2D-2")
     july = story.month(2020, 7)
     assert (july["instructed"], july["reissued"]) == (2, 1), (
