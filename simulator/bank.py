@@ -230,11 +230,13 @@ class SimulatedBank:
             fee = Entry(reference, fee_idr, False, day, "CHRG", "transfer fees", message_id=read.message_id)
             self._state.add_booking(fee, is_booked=True)
             self._booked(Booked("fee", fee_idr, read.message_id, reference))
+        accounts = {transfer.end_to_end_id: transfer.account for transfer in read.transfers}
         for entry in self._come_back(read, refused, number, _next_weekday(day)):
             self._state.add_booking(entry, is_booked=False)
             kind: BookingKind = "return" if entry.is_credit else "credit"
             about = (entry.message_id, entry.bank_reference, entry.payment_information_id, entry.end_to_end_id)
-            self._booked(Booked(kind, entry.amount_idr, *about, entry.instruction_id))
+            account = accounts.get(entry.end_to_end_id, "")
+            self._booked(Booked(kind, entry.amount_idr, *about, entry.instruction_id, account))
 
     def _tell_transfers(self, read: PaymentFile, refused: dict[int, Reason], number: int) -> None:
         """Say of each transfer what became of its money."""

@@ -60,6 +60,18 @@ class Truth:
         self.by_bank_fault: set[str] = set()
         self.forged: set[str] = set()
 
+    def arrived(self, file_name: str) -> bool:
+        """Whether the bank has had this file."""
+        return any(one["kind"] == "arrival" and one["message_id"] == file_name for one in self.movements)
+
+    def of(self, end_to_end_id: str) -> str:
+        """What a bank writes of a payment when it is asked: `credited`, `rejected`, `returned`, or `received` while it waits."""
+        kinds = [one["kind"] for one in self.movements if one["end_to_end_id"] == end_to_end_id]
+        paid, back = kinds.count("credit"), kinds.count("return")
+        if paid > back:
+            return "credited"
+        return "returned" if back else "rejected" if "reversal" in kinds else "received"
+
 
 class BankDesk:
     """One bank's people and machines. `heard` is told of each movement of money after it happened."""

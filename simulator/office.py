@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from schemas.errors import SalurError, TryLater
+from simulator.bank_desk import Truth
+from simulator.cases import Cases
 from simulator.chance import Chance
 from simulator.desk import CHECKER, MAKER, Desk
 from simulator.observed import CutOff, Row
@@ -16,15 +18,20 @@ RUN_DAYS: Final = (2, 13)
 _SEND_ATTEMPTS: Final = 3
 _WATCHED_DAYS: Final = 5
 """So many days after the last sending answers are fetched daily, after that twice a week."""
+_PATIENCE_DAYS: Final = 4
+"""A bank is asked in writing about what is unknown for so many days."""
 _UNSENT: Final = ("drafted", "released", "unknown")
 
 
 class Office:
     """What the operators know and do. `cut_offs`, `held`, `is_stopped` and `funded_idr` are what they were told is done."""
 
-    def __init__(self, desk: Desk, feed: PlatformFeed, months: tuple[str, ...], people: tuple[str, ...]) -> None:
+    def __init__(
+        self, desk: Desk, feed: PlatformFeed, truth: Truth, months: tuple[str, ...], people: tuple[str, ...]
+    ) -> None:
         self.desk = desk
         self.feed = feed
+        self.cases = Cases(desk, truth)
         self.months = months
         self.people = people
         self.cut_offs: list[CutOff] = []
@@ -191,7 +198,7 @@ class Office:
         if self._today.toordinal() % 14 < 7 and self._today.weekday() == 0:
             touched |= self.periods
         if self._today.weekday() == 0:
-            self._own_breaks()
+            self.cases.work(_PATIENCE_DAYS)
         for period in sorted(touched | (self.periods - self.reconciled)):
             self.reconcile(period)
 
@@ -199,11 +206,6 @@ class Office:
         """Reconcile one period."""
         if isinstance(self.desk.give("reconcile", period=period), dict):
             self.reconciled.add(period)
-
-    def _own_breaks(self) -> None:
-        for row in self.desk.export("exceptions"):
-            if row["owner"] is None:
-                self.desk.give("assign", break_id=row["break_id"], person=MAKER, owner=CHECKER)
 
     # --- the end --------------------------------------------------------------------------------------------------------
 
@@ -221,9 +223,11 @@ class Office:
             pause()
             self._has_sent, self._last_sent = True, self._today
             self.evening()
+            self.cases.work(0)
+            self._redo |= self.periods
         for period in sorted(self.periods):
             self.reconcile(period)
-        self._own_breaks()
+        self.cases.work(0)
 
 
 def months_from(first: str, count: int) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ class World:
         self.feed = PlatformFeed(folder / "drops", self.agenda, self.chance, rows)
         self.desk = Desk(self.agenda, self.chance, self.trace, self.pipeline, self.points)
         people = tuple(life.participant_id for life in self.lives.values())
-        self.office = Office(self.desk, self.feed, self.months, people)
+        self.office = Office(self.desk, self.feed, self.truth, self.months, people)
         self._judge = judge
         self._judged = ("", 0)
         self._start = start

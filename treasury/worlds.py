@@ -15,12 +15,14 @@ from typing import Any
 import pyarrow as pa
 
 from disbursement import steps as paying
-from ledger import chain, store
+from ledger import chain, queries, store
 from ledger.archive import Archive
 from ledger.house import House
+from reconciliation import letters
 from reconciliation import steps as proving
 from schemas import exact_checks
 from schemas.errors import ProofFailed
+from simulator.cases import letter_file
 from simulator.observed import Row
 from simulator.oracle import Oracle
 from simulator.shrink import shrink
@@ -84,20 +86,59 @@ class HomePipeline:
             ),
             "stop": lambda at, who, reason: paying.brake(self._at(at, who), "stop", reason),
             "resume": lambda at, who, reason: paying.brake(self._at(at, who), "resume", reason),
-            "assign": lambda at, who, break_id, owner: proving.act_on_exception(
-                self._at(at, who), break_id, "assign", who, owner
+            "assign": lambda at, who, break_id, owner: self._case(at, who, break_id, "assign", owner),
+            "resolve": lambda at, who, break_id, reason: self._case(at, who, break_id, "resolve", reason),
+            "approve": lambda at, who, break_id: self._case(at, who, break_id, "approve", ""),
+            "answer": self._answer,
+            "confirm": lambda at, who, subject, digest: letters.confirm(self._at(at, who), subject, who, digest),
+            "propose": lambda at, who, subject, reason: paying.agree_on_reissue(
+                self._at(at, who), subject, "propose", who, reason
             ),
+            "agree": lambda at, who, subject: paying.agree_on_reissue(self._at(at, who), subject, "approve", who, ""),
         }
+
+    def _case(self, at: datetime, who: str, break_id: str, act: str, note: str) -> dict[str, Any]:
+        return proving.act_on_exception(self._at(at, who), break_id, act, who, note)
+
+    def _answer(self, at: datetime, who: str, subject: str, says: str, letter: str) -> dict[str, Any]:
+        path = letter_file(self._house.path / "letters", letter)
+        return letters.answer(self._at(at, who), subject, says, path, who)
 
     def _at(self, at: datetime, who: str) -> House:
         return replace(self._house, at=at, actor=who)
 
     def export(self, table: str, at: datetime) -> list[Row]:
-        """A table's rows, all periods; none of a table that there is not."""
-        if table not in exports.TABLES:
-            return []
+        """A table's rows, all periods; also `unknown`, and `next_acts` of all that has an end still open."""
+        if table == "unknown":
+            return letters.waiting(replace(self._house, at=at))
+        if table == "next_acts":
+            return self._next_acts(replace(self._house, at=at))
         rows: list[Row] = exports.table(replace(self._house, at=at), table, None).to_pylist()
         return rows
+
+    @staticmethod
+    def _next_acts(house: House) -> list[Row]:
+        """What follows attempts that ended, what is unknown, and whoever is due but was left out: each with who acts next."""
+        acts = [
+            {
+                "subject": row["end_to_end_id"],
+                "kind": row["verdict"],
+                "due_at": row["waits_until"],
+                "owner": row["owner"],
+            }
+            for row in exports.next_acts(house)
+        ]
+        acts += [
+            {"subject": row["subject"], "kind": "unknown", "due_at": None, "owner": row["bank"]}
+            for row in letters.waiting(house)
+        ]
+        with house.store.reading() as connection:
+            periods = {row["period"] for row in queries.whole(connection, "instruct_runs").to_pylist()}
+            for period in sorted(periods):
+                for row in queries.left_out(connection, house.archive, period).to_pylist():
+                    subject = f"{row['participant_id']} {row['benefit']} {row['sequence']}"
+                    acts.append({"subject": subject, "kind": row["reason"], "due_at": None, "owner": "treasury"})
+        return acts
 
     def head(self) -> str:
         """The hash at the end of the chain."""
@@ -137,7 +178,7 @@ def settle(home: Path, start: date, lines: Mapping[str, BankLine], hook: Hook, s
     return HomePipeline(
         replace(
             house,
-            config={**house.config, "banks": banks},
+            config={**house.config, "banks": banks, "run": {"lock_wait_seconds": 0}},
             store=WatchedStore(house.store, hook),
             archive=WatchedArchive(house.archive, hook),
             check=exact_checks.check,

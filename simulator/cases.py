@@ -1,0 +1,80 @@
+"""What treasury's people do about what no machine may decide: owners for breaks, letters from banks, reissues that two agree on."""
+
+from pathlib import Path
+
+from simulator.bank_desk import Truth
+from simulator.desk import CHECKER, MAKER, Desk
+from simulator.observed import Row
+
+_NEEDS_PEOPLE = frozenset({"needs_person", "capped"})
+_NOT_PAID = frozenset({"rejected", "returned"})
+_STALE_WEEKS = 3
+
+
+class Cases:
+    """The weekly round. Whoever asks a bank in writing is told the truth: that is what the two people rely on."""
+
+    def __init__(self, desk: Desk, truth: Truth) -> None:
+        self._desk = desk
+        self._truth = truth
+        self._letters = 0
+
+    def work(self, patience_days: int) -> None:
+        """Each open break gets an owner; what is unknown for so many days is asked about; what people must agree on is."""
+        for row in self._desk.export("exceptions"):
+            if row["owner"] is None:
+                self._desk.give("assign", break_id=row["break_id"], person=MAKER, owner=CHECKER)
+            elif self._may_be_resolved(row):
+                self._desk.give("resolve", break_id=row["break_id"], person=MAKER, reason="surat bank / letter")
+                self._desk.give("approve", break_id=row["break_id"], person=CHECKER)
+        for row in self._desk.export("unknown"):
+            if row["age_days"] >= patience_days:
+                self._ask(row)
+        self._reissue()
+
+    def _may_be_resolved(self, row: Row) -> bool:
+        """Whether the bank writes that nothing is left of what the break is about: the payment is not with its recipient."""
+        reference = row["end_to_end_id"]
+        if reference is None or row["case_state"] not in ("open", "assigned") or row["age_days"] < 7 * _STALE_WEEKS:
+            return False
+        return self._truth.of(reference) in _NOT_PAID
+
+    def _ask(self, row: Row) -> None:
+        """Ask about a file or one payment; what the bank writes is entered by one and confirmed by another."""
+        if not self._truth.arrived(row["file_name"]):
+            self._answer(row["subject"], row["file_name"], "never_arrived")
+            return
+        mine = [one for one in self._desk.export("instructions") if one["file_name"] == row["file_name"]]
+        said = {one["end_to_end_id"]: self._truth.of(one["end_to_end_id"]) for one in mine if one["state"] == "unknown"}
+        if row["subject"] in said:
+            said = {row["subject"]: said[row["subject"]]}
+        whole = len(set(said.values())) == 1 and len(said) == len(mine)
+        if whole and row["subject"] == row["file_name"]:
+            self._answer(row["subject"], row["file_name"], next(iter(said.values())))
+            return
+        for reference, what in said.items():
+            self._answer(reference, row["file_name"], what)
+
+    def _answer(self, subject: str, file_name: str, says: str) -> None:
+        if says == "returned":  # it was credited first; the return comes in the bank's own files
+            says = "credited"
+        self._letters += 1
+        text = f"Surat bank {self._letters} tentang {file_name}: {subject} {says}\n"
+        entered = self._desk.give("answer", MAKER, subject=subject, says=says, letter=text)
+        if isinstance(entered, dict):
+            self._desk.give("confirm", CHECKER, subject=subject, digest=entered["digest"])
+
+    def _reissue(self) -> None:
+        for row in self._desk.export("next_acts"):
+            if row["kind"] in _NEEDS_PEOPLE and self._truth.of(row["subject"]) in _NOT_PAID:
+                result = self._desk.give("propose", MAKER, subject=row["subject"], reason="surat bank / letter")
+                if isinstance(result, dict):
+                    self._desk.give("agree", CHECKER, subject=row["subject"])
+
+
+def letter_file(folder: Path, text: str) -> Path:
+    """The letter as a file, named by its number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"surat-{text.split()[2]}.txt"
+    path.write_text(text, encoding="utf-8")
+    return path
