@@ -1,7 +1,7 @@
 """What became of every payment, in the programme's words, and which of it is news.
 
-An entitlement (participant, benefit, sequence) is told of once: by its last attempt, or where there is none or it was
-withdrawn, by the last period's decision on it. What means which is said in `schemas.outcomes`.
+An entitlement (participant, benefit, sequence) is told of once: by its last attempt that was not withdrawn, or where there is
+none, by the last period's decision on it. What means which is said in `schemas.outcomes`.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -31,10 +31,10 @@ INSTRUCTED = pa.schema(
     [
         *(pa.field(name, FIELDS[name].type) for name in (*KEY, "attempt", "period", "amount_idr", "due_on")),
         *(pa.field(name, FIELDS[name].type) for name in ("last_payment_date", "state", "code_list", "reason_code")),
-        pa.field("status_at", FIELDS["status_at"].type),
+        *(pa.field(name, FIELDS[name].type) for name in ("status_at", "verdict", "reasons")),
     ]
 )
-"""An instruction, where it stands and since when."""
+"""An instruction, where it stands and since when; of one that ended and is not asked for again, what follows (reissues.v1)."""
 _DECIDED = (*KEY, "period", "decision", "reasons", "amount_idr", "due_on", "last_payment_date")
 
 
@@ -55,8 +55,7 @@ def outcomes(
     keeps from being paid now. `reached`, the date in Jakarta of the last cut-off: what is unpaid and has a last payment
     date before it is lapsed, as `entitle` holds it.
     """
-    last = _last_attempts(instructions)
-    standing = last.filter(pc.not_equal(last["state"], "withdrawn"))
+    standing = _last_attempts(instructions.filter(pc.not_equal(instructions["state"], "withdrawn")))
     parts = [_of_instructions(standing, reached)]
     seen = standing.select(KEY)
     for period in decided:
@@ -118,9 +117,9 @@ def _last_attempts(instructions: pa.Table) -> pa.Table:
 
 def _of_instructions(rows: pa.Table, reached: date) -> pa.Table:
     rows = _with_is_past(rows, reached)
-    for name in ("code_list", "reason_code"):
+    for name in ("code_list", "reason_code", "verdict", "reasons"):
         rows = _set(rows, name, pc.coalesce(rows[name], ""))
-    return _told(rows, ("state", "code_list", "reason_code", "is_past"), of_instruction)
+    return _told(rows, ("state", "code_list", "reason_code", "is_past", "verdict", "reasons"), of_instruction)
 
 
 def _with_left_out(rows: pa.Table, left_out: pa.Table, on_hold: Collection[str]) -> pa.Table:

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import queries, told
+from ledger import queries, reissues, told
 from ledger.house import House
 from ledger.instants import jakarta_date
 from ledger.lock import alone
 from ledger.parquet import get_table, put_table
 from ledger.store import Connection
-from reconciliation.outcomes import Decided, audible, changes, outcomes, worded
+from reconciliation.outcomes import KEY, Decided, audible, changes, outcomes, worded
 from reconciliation.outlets import Folder, Outlet, open_outlets
 from schemas.errors import SalurError, TryLater, first_of
 
@@ -61,12 +61,18 @@ def _outcomes(house: House, connection: Connection) -> pa.Table:
     last = told.last_cut_off(connection)
     return outcomes(
         (Decided(*each) for each in told.decided(connection, house.archive)),
-        told.instructed(connection),
+        _with_next_acts(told.instructed(connection), reissues.next_acts(connection, house.archive)),
         on_hold=queries.held_people(connection),
         reached=jakarta_date(last)
         if last
         else date.min,  # not the clock: a rehearsal of a past month is the same on any day
     )
+
+
+def _with_next_acts(instructed: pa.Table, next_acts: pa.Table) -> pa.Table:
+    """Every attempt, with what follows of those that have ended and are not asked for again."""
+    keys = [*KEY, "attempt"]
+    return instructed.join(next_acts.select([*keys, "verdict", "reasons"]), keys, join_type="left outer")
 
 
 def _keep_news(house: House) -> dict[str, Any]:

@@ -175,7 +175,9 @@ REISSUES: Final[dict[str, tuple[str, str]]] = {
 """What `entitle` says of an attempt that ended without paying. `lapsed` and `deposited` are final; each of the others has who acts next in
 REISSUE_OWNER. `undecided` is what ended since."""
 
-DISPUTING: Final = frozenset({"contradiction", "duplicate", "ambiguous", "rejected_not_reversed"})
+DISPUTING: Final = frozenset(
+    {"contradiction", "duplicate", "ambiguous", "paid_twice", "rejected_not_reversed", "report_conflict"}
+)
 """Open breaks of these kinds about an attempt, or its file, say that it may have been paid: it is not reissued."""
 
 REISSUE_OWNER: Final[dict[str, str]] = {

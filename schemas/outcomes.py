@@ -148,19 +148,30 @@ OF_REASON: Final[dict[str, Telling]] = {
 _RANK: Final = {code: place for place, code in enumerate(TO_DO)}
 
 
-def of_instruction(state: str, code_list: str, reason_code: str, is_past: bool) -> Telling:
+def of_instruction(
+    state: str, code_list: str, reason_code: str, is_past: bool, verdict: str = "", reasons: str = ""
+) -> Telling:
     """What an instruction in a state other than `withdrawn` tells; `is_past`: its last payment date has passed.
 
     An empty list is that of the state. What ended without paying after that date is lapsed, but for a payment that the
-    bank says it has already.
+    bank says it has already. `verdict` and `reasons` (`;` between) are of what follows it: one that is asked for again is
+    scheduled, and what stands against the person or the account is told beside the bank's code.
     """
+    if verdict == "deposited":
+        return LAPSED
     if (plain := OF_STATE[state]) is not None:
         return LAPSED if is_past and state == "never_arrived" else plain
     listed = (code_list or ("return" if state == "returned" else "status"), reason_code)
     what = remedy(*listed)
     if is_past and what != "find_earlier":
         return LAPSED
-    return OF_CODE.get(listed, OF_REMEDY[what])
+    if verdict == "due":
+        return Telling(SCHEDULED, "wait")
+    told = OF_CODE.get(listed, OF_REMEDY[what])
+    if verdict in ("held", "needs_account") and reasons != "account_refused":
+        strongest = min((OF_REASON[reason] for reason in reasons.split(";")), key=lambda each: _RANK[each.to_do])
+        return strongest if verdict == "held" else Telling(told.status, strongest.to_do)
+    return told
 
 
 def of_decision(decision: str, reasons: Iterable[str], has_due_on: bool, is_past: bool) -> Telling | None:

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import audit, queries, store
+from ledger import audit, queries, reissues, store
+from ledger.archive import Archive
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
 from reconciliation import evidence
@@ -54,7 +55,7 @@ def gather(house: House, period: str) -> CycleFacts:
             sk_differences=_conform("sk_differences", differing),
             proofs=_conform("proofs", queries.proofs_in_force(connection, period)),
             breaks=_breaks(connection, period),
-            ended=_ended(connection, instructed),
+            ended=_ended(connection, house.archive, instructed),
             batches=table("batches", [_only("batches", row) for row in batches]),
             consents=_conform("consents", of_batches(audit.consents(connection), batches)),
             acts=_conform("acts", _by_people(audit.acts(connection))),
@@ -152,11 +153,13 @@ def _breaks(connection: store.Connection, period: str) -> pa.Table:
     return table("breaks", rows)
 
 
-def _ended(connection: store.Connection, instructed: pa.Table) -> pa.Table:
-    """Payments of the period that were refused or sent back, with where the attempt after each stands."""
+def _ended(connection: store.Connection, archive: Archive, instructed: pa.Table) -> pa.Table:
+    """Payments of the period that were refused or sent back, with where the attempt after each stands, or what follows."""
     ended = instructed.filter(pc.is_in(instructed["state"], pa.array(["rejected", "returned"])))
     keys = ["participant_id", "benefit", "sequence", "attempt"]
     joined = ended.join(audit.next_attempts(connection), keys, join_type="left outer")
+    next_acts = reissues.next_acts(connection, archive).select([*keys, "verdict", "waits_until"])
+    joined = joined.join(next_acts, keys, join_type="left outer")
     return _conform("ended", joined).sort_by([("channel", "ascending"), ("end_to_end_id", "ascending")])
 
 

@@ -25,7 +25,7 @@ _COLUMNS: dict[str, str] = {
     "sk_differences": "sk_number stated_idr missing_count missing_idr spread_idr",
     "proofs": "stage scope equation left_count right_count left_idr right_idr holds",
     "breaks": "break_id kind bank file_name expected found amount_idr state first_at owner case_state",
-    "ended": "end_to_end_id channel benefit sequence attempt amount_idr state code_list reason_code next_state",
+    "ended": "end_to_end_id channel benefit sequence attempt amount_idr state code_list reason_code next_state verdict waits_until",
     "batches": "batch channel execution_date transaction_count control_sum_idr digest maker created_at state",
     "consents": "purpose subject digest person via at used_at",
     "acts": "kind subject person reason at",

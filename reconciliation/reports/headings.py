@@ -93,6 +93,8 @@ province | Provinsi | Province
 occupation | Pekerjaan | Occupation
 state | Keadaan | State
 next_state | Percobaan berikut | Next attempt
+verdict | Tindak lanjut | What follows
+waits_until | Mulai tanggal | From
 case_state | Keadaan kasus | State of the case
 is_reissue | Penerbitan ulang | Reissue
 is_companion | Berkas pendamping | Companion file
@@ -238,6 +240,7 @@ def meanings() -> dict[str, Mapping[str, Text]]:
         | {band: Text(f"{band} hari", f"{band} days") for band in AGE_BANDS},
         "state": words.STATES | words.INBOUND_STATES,
         "next_state": words.STATES,
+        "verdict": words.REISSUES,
         "case_state": words.CASE_STATES,
         "decision": words.DECISIONS,
         "occupation": words.OCCUPATIONS,

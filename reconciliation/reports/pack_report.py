@@ -102,7 +102,7 @@ def contradicted(told: CycleFacts, tables: Mapping[str, pa.Table]) -> str | None
     by_state = paid.group_by("state").aggregate([("people", "sum"), ("amount_idr", "sum")])
     if _rows(ours.select(["state", "people", "amount_idr"])) != _rows(by_state):
         return "standing"
-    ended = told.ended.drop_columns(["next_state"])
+    ended = told.ended.drop_columns(["next_state", "verdict", "waits_until"])
     refused = tables["instructions"].filter(
         pc.is_in(tables["instructions"]["state"], pa.array(["rejected", "returned"]))
     )

@@ -171,6 +171,9 @@ def named(words: dict[str, Text], code: str) -> Text:
     return words.get(code) or Text(code, code)
 
 
+REISSUES = {verdict: Text(*texts) for verdict, texts in codes.REISSUES.items()}
+"""What follows an attempt that ended without paying."""
+
 STAGES = {
     "entitled": Text("hak → instruksi", "entitlement → instruction"),
     "first_attempts": Text("percobaan pertama → hak", "first attempt → entitlement"),

@@ -36,11 +36,11 @@ def outcomes(
             if told is not None:
                 found[key_of(row)] = _standing(row, at) | told._asdict()
     for row in sorted(instructions, key=lambda each: each["attempt"]):
-        mine = [each for each in instructions if key_of(each) == key_of(row)]
-        if row["attempt"] == max(each["attempt"] for each in mine) and row["state"] != "withdrawn":
-            told = of_instruction(
-                row["state"], row["code_list"] or "", row["reason_code"] or "", _is_past(row, reached)
-            )
+        mine = [each for each in instructions if key_of(each) == key_of(row) and each["state"] != "withdrawn"]
+        if mine and row["attempt"] == max(each["attempt"] for each in mine) and row["state"] != "withdrawn":
+            words = (row.get(name) or "" for name in ("verdict", "reasons"))
+            of_code = (row["code_list"] or "", row["reason_code"] or "")
+            told = of_instruction(row["state"], *of_code, _is_past(row, reached), *words)
             found[key_of(row)] = _standing(row, row["status_at"]) | told._asdict()
     return [found[key] for key in sorted(found)]
 

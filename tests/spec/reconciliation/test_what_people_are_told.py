@@ -174,8 +174,30 @@ class TestTheLastAttemptSpeaks:
         assert said(told([late], instruction("withdrawn"))) == [("gagal", "lapsed", False)]
 
     def test_a_withdrawn_reissue_does_not_bring_the_failure_back(self) -> None:
-        first, second = instruction("rejected", "AC04"), instruction("withdrawn", attempt=2)
+        first, second = instruction("rejected", "AC04", verdict="due"), instruction("withdrawn", attempt=2)
         assert said(told([decision()], first, second)) == [("dijadwalkan", "wait", False)]
+
+
+@pytest.mark.parametrize(
+    "code, verdict, reasons, status, to_do",
+    [
+        ("AC04", "due", "", "dijadwalkan", "wait"),
+        ("AC04", "needs_account", "account_refused", "gagal", "relink_account"),
+        ("NOCM", "needs_account", "account_refused", "gagal", "verify_account"),
+        ("AC04", "needs_account", "account_unverified", "gagal", "verify_account"),
+        ("AM02", "needs_account", "no_account", "gagal", "link_account"),
+        ("AM21", "waits", "", "gagal", "make_room"),
+        ("AC04", "held", "account_refused;participant_revoked", "dana tertahan", "contact_centre"),
+        ("TM01", "held", "funds_short", "dana tertahan", "wait"),
+        ("AC04", "deposited", "", "gagal", "lapsed"),
+        ("AC04", "undecided", "", "gagal", "relink_account"),
+    ],
+)
+def test_what_follows_an_attempt_that_ended_is_told_with_it(
+    code: str, verdict: str, reasons: str, status: str, to_do: str
+) -> None:
+    ended = instruction("rejected", code, verdict=verdict, reasons=reasons)
+    assert said(told([decision()], ended)) == [(status, to_do, False)]
 
 
 @pytest.mark.parametrize(
