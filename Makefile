@@ -8,10 +8,10 @@ WORKERS ?= 2
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check lint types arrows dependencies audit fast fix test test-pythons simulate bench screenshots lock clean
+.PHONY: help setup demo check lint types arrows dependencies audit fast fix test test-pythons simulate simulate-mutants bench screenshots lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv with the salur command in it; at once when nothing changed
 	@if [ -z "$(PYTHON)" ] && [ -e .venv/.salur-setup ] && .venv/bin/python -c '' 2>/dev/null; then python=.venv/bin/python; \
@@ -56,6 +56,9 @@ test: setup ## the whole suite against real servers; PROFILE=nightly draws many 
 
 simulate: setup ## N simulated programmes (N=200 FIRST=1 FAULTS=hostile PEOPLE=150): seeds a minute, faults by kind, what breaks
 	@$(BIN)/python -m treasury.many_worlds $(or $(N),20) --first $(or $(FIRST),1) $(if $(FAULTS),--faults $(FAULTS)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(MONTHS),--months $(MONTHS))
+
+simulate-mutants: setup ## in how many worlds each bug of tests/mutants is found; ONLY="return_ignored" for some, PEOPLE=60 MONTHS=4
+	@$(BIN)/python scripts/simulate_mutants.py $(ONLY) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(MONTHS),--months $(MONTHS))
 
 bench: setup ## us beside our peers, and a cycle on SQLite and PostgreSQL: docs/performance.md; ONLY=pain001 SIZE=10000 for a look
 	@$(BIN)/python scripts/setup.py --peers

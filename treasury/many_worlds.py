@@ -33,10 +33,10 @@ def _quiet() -> None:
     logging.disable(logging.ERROR)  # what banks send in a world is wrong on purpose
 
 
-def all_played(wanted: list[Plan], processes: int) -> Iterator[Played]:
-    """The worlds as they end, in whatever order."""
+def all_played(wanted: list[Plan], processes: int, *, in_order: bool = False) -> Iterator[Played]:
+    """The worlds as they end, in whatever order unless that of their seeds is asked for."""
     with multiprocessing.get_context("spawn").Pool(processes, _quiet) as pool:
-        yield from pool.imap_unordered(play, wanted)
+        yield from (pool.imap if in_order else pool.imap_unordered)(play, wanted)
 
 
 def main() -> int:
@@ -48,10 +48,13 @@ def main() -> int:
     parser.add_argument("--people", type=int)
     parser.add_argument("--months", type=int, default=4)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--until-broken", action="store_true", help="in the order of seeds, to the first that breaks a claim"
+    )
     asked = parser.parse_args()
     wanted = plans(asked.first, asked.count, asked.faults, asked.people, asked.months)
     began, faults, broken, acts = time.monotonic(), Counter[str](), list[Played](), 0
-    for done, played in enumerate(all_played(wanted, asked.processes), 1):
+    for done, played in enumerate(all_played(wanted, asked.processes, in_order=asked.until_broken), 1):
         faults.update(played.fault_counts)
         acts += played.acts
         if played.violations:
@@ -61,6 +64,8 @@ def main() -> int:
         pace = (time.monotonic() - began) / done
         left = pace * (len(wanted) - done)
         print(f"{done} of {len(wanted)} worlds, {60 / pace:.1f} a minute, about {left:,.0f} s left", file=sys.stderr)
+        if asked.until_broken and broken:
+            return 12
     print(f"{len(wanted)} worlds, {acts:,} acts, {60 * len(wanted) / (time.monotonic() - began):.1f} seeds a minute.")
     print(f"{sum(faults.values()):,} faults: {', '.join(f'{n:,} {kind}' for kind, n in sorted(faults.items()))}.")
     print(f"{len(broken)} worlds break a claim.")
