@@ -162,6 +162,8 @@ def _against_again(row: Row, earlier: list[Row], known: Known, memory: Memory) -
     last_day = last_payment_date(known.people[who].get("wave"))
     if last_day is not None and known.today > last_day:
         found.append("lapsed")
+    if disputed := {row[name] for row in earlier for name in ("end_to_end_id", "file_name")} & memory.disputed:
+        found.append(f"evidence of {min(disputed)} disagrees")
     before = memory.instructions.get(earlier[-1]["end_to_end_id"])
     if before is None or before["state"] not in WITHOUT_PAYMENT:
         found.append(f"{earlier[-1]['end_to_end_id']} has not ended")

@@ -63,6 +63,8 @@ class Memory:
     runs: int = 0
     events: int = 0
     chain_head: str = "0" * 64
+    disputed: set[str] = field(default_factory=set)
+    """Payments and files of which an open break says that they may have been paid, and nobody has agreed otherwise."""
     has_acts: bool = False
     """Whether the record has ever named an act to come; one that never does is not asked who goes on with what."""
     brakes: Brakes = field(default_factory=Brakes)
@@ -93,6 +95,9 @@ class Seen:
         return bool(names & self.under_break or owned & self.waiting)
 
 
+_DISPUTING: Final = frozenset({"contradiction", "duplicate", "ambiguous", "rejected_not_reversed"})
+
+
 def remember(day: Day, seen: Seen, memory: Memory) -> None:
     """Keep what the next day is held against."""
     memory.instructions = seen.instructions
@@ -103,3 +108,6 @@ def remember(day: Day, seen: Seen, memory: Memory) -> None:
         if (row["benefit"], row["sequence"], row["state"]) == ("incentive", 1, "credited")
     }
     memory.credited_at = {who: memory.credited_at.get(who, day.at) for who in credited}
+    agreed = {row["break_id"] for row in day.record.exceptions if row["case_state"] == "approved"}
+    disputing = [row for row in seen.open_breaks if row["kind"] in _DISPUTING and row["break_id"] not in agreed]
+    memory.disputed = {row["end_to_end_id"] or row["file_name"] for row in disputing} - {None}

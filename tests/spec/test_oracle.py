@@ -32,6 +32,7 @@ from tests.lib.judged_days import (
 
 SECOND = "E00000000000002"
 BREAK = {
+    "break_id": "b1",
     "kind": "contradiction",
     "bank": "bni",
     "end_to_end_id": REFERENCE,
