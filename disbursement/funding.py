@@ -43,12 +43,8 @@ class Receipt:
 def check_words(receipt: Receipt, today: date) -> None:
     """Refuse what can be no receipt: `WrongUsage` with what is wrong."""
     for reference in (receipt.reference, receipt.corrects):
-        if reference is not None and not _is_reference(reference):
-            raise WrongUsage(
-                "This is no reference of a receipt.",
-                f"It has 1 to {REFERENCE_MAX} letters, digits and signs, without control characters or blanks at its ends.",
-                "Write it as it stands on the SP2D.",
-            )
+        if reference is not None:
+            check_reference(reference)
     if receipt.amount_idr == 0 or abs(receipt.amount_idr) > IDR_MAX:
         raise WrongUsage(
             f"{receipt.amount_idr} is no amount of a receipt.",
@@ -67,9 +63,15 @@ def check_words(receipt: Receipt, today: date) -> None:
         raise WrongUsage(f"{receipt.fiscal_year} is no budget year.", "", "Write it as 2020.")
 
 
-def _is_reference(text: str) -> bool:
+def check_reference(text: str) -> None:
+    """Refuse what can be no reference of a receipt: of money from the treasury, or of money repaid."""
     is_plain = text.isascii() and text.isprintable() and text == text.strip()
-    return is_plain and 0 < len(text) <= REFERENCE_MAX
+    if not (is_plain and 0 < len(text) <= REFERENCE_MAX):
+        raise WrongUsage(
+            "This is no reference of a receipt.",
+            f"It has 1 to {REFERENCE_MAX} letters, digits and signs, without control characters or blanks at its ends.",
+            "Write it as it stands on the receipt.",
+        )
 
 
 def other_content(reference: str) -> InputRejected:

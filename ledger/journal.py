@@ -5,14 +5,16 @@ The accounts are `schemas.codes.ACCOUNTS`; which of them an instruction's money 
 `ACCOUNT_OF`. Rows are written in the transaction that records the state.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from ledger import returned, store
+from ledger.allocations import whole
 from ledger.instants import to_micros
 from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.fields import TEXT, WHOLE
@@ -89,6 +91,25 @@ def rows(connection: sa.Connection, period: str | None = None) -> pa.Table:
     return store.read(connection, query)
 
 
+def rows_about(connection: sa.Connection, subject: str) -> pa.Table:
+    """journal.v1 of one subject, in its order."""
+    return store.read(
+        connection, sa.select(store.journal).where(store.journal.c.subject == subject).order_by(store.journal.c.seq)
+    )
+
+
+def _sides(mine: Sequence[sa.ColumnElement[bool]], *by: str) -> sa.Subquery:
+    """Each row twice, once for each of its accounts: account, debits, credits and count, and some of its columns."""
+    j = store.journal.c
+    return sa.union_all(
+        sa.select(
+            *(j[name] for name in by), j.debit.label("account"), j.amount_idr.label("debits"),
+            sa.literal(0).label("credits"), j.transaction_count.label("count"),
+        ).where(*mine),
+        sa.select(*(j[name] for name in by), j.credit, sa.literal(0), j.amount_idr, -j.transaction_count).where(*mine),
+    ).subquery()  # fmt: skip
+
+
 def trial_balance(
     connection: sa.Connection,
     period: str | None = None,
@@ -106,22 +127,39 @@ def trial_balance(
     mine = [j[name] == value for name, value in only.items() if value is not None]
     if until_us is not None:
         mine.append(j.at <= until_us)
-    sides = sa.union_all(
-        sa.select(
-            j.debit.label("account"), j.amount_idr.label("debits"), sa.literal(0).label("credits"),
-            j.transaction_count.label("count"),
-        ).where(*mine),
-        sa.select(j.credit, sa.literal(0), j.amount_idr, -j.transaction_count).where(*mine),
-    ).subquery()  # fmt: skip
-    query = sa.select(
-        sides.c.account, sa.func.sum(sides.c.debits), sa.func.sum(sides.c.credits), sa.func.sum(sides.c.count)
-    ).group_by(sides.c.account)
+    sides = _sides(mine)
+    sums = (whole(sides.c.debits), whole(sides.c.credits), whole(sides.c.count))
+    query = sa.select(sides.c.account, *sums).group_by(sides.c.account)
     moved = {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in connection.execute(query)}
-    sums = [(account, *moved.get(account, (0, 0, 0))) for account in ACCOUNTS]
-    return pa.Table.from_pylist(
-        [
-            {"account": a, "debits_idr": d, "credits_idr": c, "balance_idr": d - c, "transaction_count": n}
-            for a, d, c, n in sums
-        ],
-        schema=pa.schema([("account", TEXT), *((name, WHOLE) for name in _NUMBERS)]),
+    return _balances({(account,): moved.get(account, (0, 0, 0)) for account in ACCOUNTS}, [("account", TEXT)])
+
+
+PARTS = ("period", "channel", "fiscal_year")
+"""By what the trial balance is parted."""
+
+
+def balances_by_part(connection: sa.Connection, until_us: int) -> pa.Table:
+    """The trial balance of each period, bank or wallet and budget year by an instant, accounts without movements left out.
+
+    A null is what belongs to none, or to none that is known: money received has no period and no bank.
+    """
+    sides = _sides([store.journal.c.at <= until_us], *PARTS)
+    keys = [*(sides.c[name] for name in PARTS), sides.c.account]
+    query = sa.select(*keys, whole(sides.c.debits), whole(sides.c.credits), whole(sides.c.count)).group_by(*keys)
+    order = {account: place for place, account in enumerate(ACCOUNTS)}
+    rows = sorted(
+        connection.execute(query).all(),
+        key=lambda row: (*((value is not None, str(value)) for value in row[:3]), order[row[3]]),
     )
+    named = [*((name, store.arrow_type(name)) for name in PARTS), ("account", TEXT)]
+    return _balances({tuple(row[:4]): (int(row[4]), int(row[5]), int(row[6])) for row in rows}, named)
+
+
+def _balances(sums: Mapping[tuple[Any, ...], tuple[int, int, int]], named: list[tuple[str, pa.DataType]]) -> pa.Table:
+    """Keys and what came, what left and how many, with the balance, as a table."""
+    rows = [
+        dict(zip([name for name, _ in named], key, strict=True))
+        | dict(zip(_NUMBERS, (came, left, came - left, count), strict=True))
+        for key, (came, left, count) in sums.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=pa.schema([*named, *((name, WHOLE) for name in _NUMBERS)]))

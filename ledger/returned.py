@@ -71,11 +71,9 @@ def gone(connection: sa.Connection) -> dict[str, str]:
     }
 
 
-def owed_idr(connection: sa.Connection) -> int:
-    """Whole rupiah that came back, were not deposited, and have no later attempt that is open, paid or ended otherwise than by
-    being withdrawn: not free, though nobody is asked to pay them.
-    """
-    found, later, e = owed(), store.instructions.alias("later"), store.attempt_ends.c
+def not_drawn_up_again(found: sa.Subquery) -> sa.ColumnElement[bool]:
+    """Whether what came back (`owed`) has no later attempt that is open or paid."""
+    later, e = store.instructions.alias("later"), store.attempt_ends.c
     ended = sa.and_(*(later.c[name] == e[name] for name in (*_ENTITLEMENT, "attempt")))
     again = (
         sa.select(later.c.end_to_end_id)
@@ -85,9 +83,16 @@ def owed_idr(connection: sa.Connection) -> int:
             later.c.attempt > found.c.attempt,
             e.end.is_(None),
         )
-        .exists()
     )
-    return int(connection.scalar(sa.select(whole(found.c.amount_idr)).where(sa.not_(again))) or 0)
+    return sa.not_(again.exists())
+
+
+def owed_idr(connection: sa.Connection) -> int:
+    """Whole rupiah that came back, were not deposited, and have no later attempt that is open or paid: not free, though
+    nobody is asked to pay them.
+    """
+    found = owed()
+    return int(connection.scalar(sa.select(whole(found.c.amount_idr)).where(not_drawn_up_again(found))) or 0)
 
 
 def behind(connection: sa.Connection, file_name: str) -> list[tuple[str, str, int | None, int, int]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import PersonNeeded
-from treasury import cases, money, recovery, reissues, terminal, unknowns
+from treasury import cases, money, receivables, recovery, reissues, terminal, unknowns
 from treasury.options import As, Bank, Full, Json, MaybeAs, MaybePeriod, Period, Reason, Source
 from treasury.terminal import (
     Session,
@@ -405,8 +405,15 @@ def status(period: MaybePeriod = None, json: Json = False) -> None:
     answer(result, json, lines)
 
 
+app.command()(receivables.clawback)
+app.command("clawback-confirm")(receivables.clawback_confirm)
+app.command("clawback-cancel")(receivables.clawback_cancel)
+app.command()(receivables.repaid)
+app.command()(receivables.receivables)
+app.command()(receivables.deposit)
 app.command()(money.money)
 app.command()(recovery.recover)
+app.command("trial-balance")(money.trial_balance)
 
 
 @app.command()

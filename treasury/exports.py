@@ -15,13 +15,13 @@ from banks.calendars import next_banking_day
 from banks.profiles import profiles
 from disbursement.entitlement import decision_counts
 from disbursement.traces import refuse_forgotten
-from ledger import chain, journal, landing, queries, reissues, store, told
+from ledger import chain, claims, journal, landing, queries, reissues, store, told
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
 from ledger.parquet import get_table
 from reconciliation import evidence, letters, telling
 from reconciliation.outlets import open_outlets
-from reconciliation.reports import money
+from reconciliation.reports import money, trial
 from schemas.codes import REISSUE_OWNER
 from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
 from schemas.money import format_idr
@@ -83,6 +83,15 @@ def _money(house: House, connection: store.Connection, period: str | None) -> pa
     return money.position(connection, house.archive, money.moment(house, None, period)).figures
 
 
+def _receivables(house: House, connection: store.Connection, period: str | None) -> pa.Table:
+    """Every claim, or those over a payment of the period."""
+    rows = claims.claims(connection, jakarta_date(house.at))
+    mine = None if period is None else claims.claims_of_period(connection, period)
+    return pa.Table.from_pylist(
+        [row for row in rows if mine is None or row["claim"] in mine], schema=claims.RECEIVABLES
+    )
+
+
 _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     "entitlements": _entitlements,
     "instructions": _instructions,
@@ -94,6 +103,10 @@ _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     "funds": lambda _, connection, __: queries.whole(connection, "funds").sort_by("reference"),
     "money": _money,
     "journal": lambda _, connection, period: journal.rows(connection, period),
+    "trial_balance": lambda house, connection, period: trial.by_part(connection, money.moment(house, None, period)),
+    "receivables": _receivables,
+    "repayments": lambda _, connection, __: queries.whole(connection, "repayments").sort_by("reference"),
+    "deposits": lambda _, connection, __: queries.whole(connection, "deposits").sort_by("deposit"),
     "proofs": lambda _, connection, period: queries.proofs_in_force(connection, period),
     "events": lambda _, connection, __: queries.whole(connection, "events"),
     "quarantine": lambda _, connection, __: queries.whole(connection, "quarantine").drop_columns(
@@ -101,7 +114,7 @@ _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     ),
     "checks": lambda _, connection, __: queries.whole(connection, "check_results"),
 }
-"""How each table is got; funds, events, quarantine and checks belong to no period and come whole."""
+"""How each table is got; funds, repayments, deposits, events, quarantine and checks belong to no period and come whole."""
 TABLES = tuple(sorted([*_TABLE, "batches", "outcomes"]))
 
 

@@ -1,4 +1,4 @@
-"""`salur fund` and `salur money`: money in, and where it stands at any date."""
+"""`salur fund`, `salur money` and `salur trial-balance`: money in, and where it stands at any date."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from treasury import terminal
-from treasury.options import Json, MaybeAs
-from treasury.terminal import answer, maybe_period, parse_date, rupiah
+from treasury.options import Bank, Json, MaybeAs, MaybePeriod
+from treasury.terminal import answer, known_bank, maybe_period, parse_date, rupiah
 
 _BESIDE = ("allocated", "funded", "committed", "credited", "held", "left_of_funds", "left_of_allocation")
 """What stands side by side for each benefit, decision, budget year, channel and period."""
@@ -92,3 +92,28 @@ def _lines(result: Mapping[str, Any]) -> list[str]:
             f" drops differ by {rupiah(row['spread_idr'])}"
         )
     return [*lines, f"{len(result['equations'])} equations hold."]
+
+
+def trial_balance(
+    period: MaybePeriod = None,
+    bank: Bank = None,
+    fiscal_year: Annotated[
+        int | None, typer.Option("--fiscal-year", help="Of one budget year alone.", min=1900, max=2999)
+    ] = None,
+    at_date: Annotated[
+        str | None,
+        typer.Option("--at-date", help="As it was known at this day's end, YYYY-MM-DD; now, when not given."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Every account of the journal: what came, what left, what is in it (neraca saldo). Example: salur trial-balance --period 2020-07 --bank bni --at-date 2020-12-31"""
+    from reconciliation.reports import trial
+
+    where = maybe_period(period), known_bank(bank), fiscal_year
+    result = trial.show(terminal.open_house(), parse_date(at_date), *where)
+    lines = [f"As it was known at {result['known_at'].isoformat(timespec='seconds')}:"]
+    for row in result["accounts"]:
+        sums = (rupiah(row[name]).rjust(22) for name in ("debits_idr", "credits_idr", "balance_idr"))
+        lines.append(f"{row['account']:<12}{''.join(sums)}  {row['indonesian']} / {row['english']}")
+    lines += [f"beside: {figure} {rupiah(amount_idr)}" for figure, amount_idr in result["beside"].items()]
+    answer(result, json, [*lines, "Debits and credits are equal."])

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import allocations, journal, money
+from ledger import allocations, claims, journal, money
 from ledger.archive import Archive
 from ledger.house import House
 from ledger.instants import end_of_month, to_micros
@@ -33,17 +33,22 @@ FIGURES = (
     *money.STATES_OF,
     "owed_again",
     "held",
+    "deposited",
+    "receivable",
+    "repaid",
+    "repaid_deposited",
     "in_account",
     "left_of_funds",
     "left_of_allocation",
     "over_allocated",
     "untraced",
 )
-"""Every figure, in the order in which money moves. `in_account` is funded less credited and debited, `left_of_funds` funded less committed and what is owed again, `left_of_allocation` allocated
+"""Every figure, in the order in which money moves. `deposited` went back to the treasury out of the funds; `receivable` is claimed
+from participants and not repaid, `repaid` what they repaid, `repaid_deposited` what of that went to the treasury. `in_account` is funded less credited, debited and deposited, `left_of_funds` funded less committed, owed again and deposited, `left_of_allocation` allocated
 less credited; `owed_again` came back and was neither sent again nor deposited; `over_allocated` is asked for beyond a person's line, `untraced` has no number and line of a decision."""
 LEFT = {
-    "in_account": ("funded", ("credited", "debited")),
-    "left_of_funds": ("funded", ("committed", "owed_again")),
+    "in_account": ("funded", ("credited", "debited", "deposited")),
+    "left_of_funds": ("funded", ("committed", "owed_again", "deposited")),
     "left_of_allocation": ("allocated", ("credited",)),
 }
 """What is left over: of which figure, less which."""
@@ -54,7 +59,9 @@ UNKNOWN = ""
 """The key of what is of no known part."""
 EQUATIONS = {
     "money_received": "receipts, corrections included = what the funder gave by the journal",
-    "money_whereabouts": "received = cash + in transit + debited + credited + returned",
+    "money_whereabouts": "received + repaid = cash + in transit + debited + credited + returned + not deposited + deposited",
+    "money_receivable": "claimed - repaid = receivable by the journal",
+    "money_deposited": "paid to the treasury = deposited by the journal",
     "money_account": "balance of the account in the journal = instructions that stand in it",
     "money_batched": "instructed = what batches state",
     "money_committed": "instructed - ended without paying = open or paid",
@@ -110,6 +117,7 @@ def position(connection: Connection, archive: Archive, known_at: datetime, fisca
         *_funded(money.received(connection, until), fiscal_year),
         *_instructed(connection, until, fiscal_year),
         *_held(archive, money.decided(connection, until), fiscal_year),
+        *_back(connection, until, fiscal_year),
         *(_exceptions(connection, until) if fiscal_year is None else ()),
     ]
     rows += _left_over(rows)
@@ -219,6 +227,22 @@ def _held(archive: Archive, key: str | None, fiscal_year: int | None) -> Iterato
                 yield _row("held", *sums)
 
 
+def _back(connection: Connection, until: int, fiscal_year: int | None) -> Iterator[Row]:
+    """What went back to the treasury out of the funds, by budget year; what is claimed, repaid and deposited of it, of all years."""
+    by_year = claims.deposited_of_year(connection, until)
+    mine = {year: idr for year, idr in by_year.items() if fiscal_year in (None, year)}
+    for year, amount_idr in sorted(mine.items(), key=str):
+        yield _row("deposited", amount_idr, "fiscal_year", None if year is None else str(year))
+    if mine:
+        yield _row("deposited", sum(mine.values()))
+    people, payments, claimed_idr = claims.claimed_at(connection, until)
+    count, repaid_idr = claims.repaid_at(connection, until)
+    if fiscal_year is None and (payments or count):
+        yield _row("receivable", claimed_idr - repaid_idr, people=people, payments=payments)
+        yield _row("repaid", repaid_idr, payments=count)
+        yield _row("repaid_deposited", claims.deposited_at(connection, until)[2])
+
+
 def _exceptions(connection: Connection, until: int) -> Iterator[Row]:
     """What should not be: asked for beyond what a decision allocates, or traced to no decision and line. It holds nobody."""
     people, amount_idr = money.over_allocated(connection, until)
@@ -249,10 +273,15 @@ def _equations(connection: Connection, until: int) -> pa.Table:
     ended_count, ended_idr = money.ended(connection, until)
     _, instructed_count, instructed_idr = found.get("instructed", (0, 0, 0))
     again = money.owed_again(connection, until)[None]
-    held_idr = sum(balances[account]["balance_idr"] for account in balances if account != "funder")
+    where_idr = sum(balances[account]["balance_idr"] for account in balances if account not in _NOWHERE)
+    _, claimed_count, claimed_idr = claims.claimed_at(connection, until)
+    _, repaid_idr = claims.repaid_at(connection, until)
+    deposited_idr = sum(claims.deposited_at(connection, until)[1:])
     rows = [
         _equation("money_received", ALL, (0, received), (0, -balances["funder"]["balance_idr"])),
-        _equation("money_whereabouts", ALL, (0, received), (0, held_idr)),
+        _equation("money_whereabouts", ALL, (0, received + repaid_idr), (0, where_idr)),
+        _equation("money_receivable", ALL, (claimed_count, claimed_idr - repaid_idr), _side(balances["receivable"])),
+        _equation("money_deposited", ALL, (0, deposited_idr), (0, balances["deposited"]["balance_idr"])),
         _equation("money_batched", ALL, (instructed_count, instructed_idr), money.batched(connection, until)),
         _equation(
             "money_committed",
@@ -262,11 +291,18 @@ def _equations(connection: Connection, until: int) -> pa.Table:
         ),
     ]
     for account in sorted(set(ACCOUNT_OF.values()) - {"cash"}):
-        balance = balances[account]
-        left = (balance["transaction_count"], balance["balance_idr"])
+        left = _side(balances[account])
         standing = again if account == "returned" else found.get(account, (0, 0, 0))
         rows.append(_equation("money_account", account, left, standing[1:]))
     return conform(pa.Table.from_pylist(rows, schema=TABLES["proofs.v1"].schema), "proofs.v1")
+
+
+_NOWHERE = ("funder", "receivable", "claims")
+"""Accounts that hold no money: what the funder gave, and what is owed to us."""
+
+
+def _side(balance: Mapping[str, Any]) -> tuple[int, int]:
+    return balance["transaction_count"], balance["balance_idr"]
 
 
 assert {ACCOUNT_OF[state] for state in INSTRUCTION_STATES} - {"cash"} <= money.STATES_OF.keys(), "a figure an account"

@@ -23,15 +23,18 @@ _PARTED = {
     **dict.fromkeys((*money.STATES_OF, "owed_again", "held"), tuple(money.DIMENSIONS)),
     "allocated": ("benefit", "sk", "fiscal_year"),
     "funded": ("fiscal_year",),
+    "deposited": ("fiscal_year",),
 }
 """By what each figure is parted whole, so that its parts come to it."""
 _SIDES = {
     "money_received": ("left_idr", "funded"),
-    "money_whereabouts": ("left_idr", "funded"),
+    "money_whereabouts": ("left_idr", "funded", "repaid"),
+    "money_receivable": ("left_idr", "receivable"),
+    "money_deposited": ("left_idr", "deposited", "repaid_deposited"),
     "money_batched": ("left_idr", "instructed"),
     "money_committed": ("right_idr", "committed"),
 }
-"""Which side of an equation is a figure."""
+"""Which side of an equation is a figure, or the sum of several."""
 
 
 def contradicted(told: CycleFacts, tables: Mapping[str, pa.Table]) -> str | None:
@@ -136,10 +139,11 @@ def _equations_differ(told: CycleFacts, moments: list[datetime]) -> bool:
     for row in rows:
         sides = [(row[f"{side}_count"], row[f"{side}_idr"]) for side in ("left", "right")]
         of_account = "owed_again" if row["scope"] == "returned" else row["scope"]
-        side, figure = _SIDES.get(row["stage"], ("right_idr", of_account))
+        side, *figures = _SIDES.get(row["stage"], ("right_idr", of_account))
         if row["holds"] != (sides[0] == sides[1]):
             return True
-        if row[side] != _idr(_cells(told, row["known_at"]), ALL, UNKNOWN, figure):
+        cells = _cells(told, row["known_at"])
+        if row[side] != sum(_idr(cells, ALL, UNKNOWN, figure) for figure in figures):
             return True
     return False
 

@@ -27,13 +27,17 @@ FIGURE_WORDS = {
     "never_arrived": Text("Tidak pernah sampai", "Never arrived"),
     "committed": Text("Terikat: terbuka atau dibayar", "Committed: open or paid"),
     "held": Text("Ditahan oleh keputusan periode terakhir", "Held by the latest period's decisions"),
+    "deposited": Text("Disetor ke kas negara dari dana", "Deposited to the treasury out of the funds"),
+    "receivable": Text("Piutang peserta, belum dikembalikan", "Receivable from participants, not repaid"),
+    "repaid": Text("Dikembalikan peserta", "Repaid by participants"),
+    "repaid_deposited": Text("Pengembalian yang sudah disetor", "Repayments deposited to the treasury"),
     "in_account": Text(
-        "Masih di rekening penampungan: diterima − dikreditkan − didebit",
-        "Still in the holding account: received − credited − debited",
+        "Masih di rekening penampungan: diterima − dikreditkan − didebit − disetor",
+        "Still in the holding account: received − credited − debited − deposited",
     ),
     "left_of_funds": Text(
-        "Sisa dana: diterima − terikat − retur belum dikirim lagi",
-        "Left of the funds: received − committed − returned, not sent again",
+        "Sisa dana: diterima − terikat − retur belum dikirim lagi − disetor",
+        "Left of the funds: received − committed − returned, not sent again − deposited",
     ),
     "left_of_allocation": Text(
         "Sisa alokasi: dialokasikan − dikreditkan", "Left of the allocations: allocated − credited"
@@ -48,7 +52,15 @@ EQUATION_WORDS = {
     ),
     "money_whereabouts": (
         Text("di mana dana berada", "where the money is"),
-        "diterima = kas + dalam perjalanan + didebit + dikreditkan + retur",
+        "diterima + dikembalikan = kas + dalam perjalanan + didebit + dikreditkan + retur + belum disetor + disetor",
+    ),
+    "money_receivable": (
+        Text("tagihan → jurnal", "claims → journal"),
+        "ditagih − dikembalikan = piutang menurut jurnal",
+    ),
+    "money_deposited": (
+        Text("setoran → jurnal", "deposits → journal"),
+        "disetor ke kas negara = disetor menurut jurnal",
     ),
     "money_account": (
         Text("jurnal → keadaan, semua periode", "journal → states, all periods"),

@@ -102,6 +102,7 @@ def verify_pack(path: Path) -> dict[str, Any]:
     _check_proofs(tables)
     _check_reconciled(said["period"], tables)
     _check_journal(said["period"], tables)
+    _check_back(said["period"], tables)
     told = _check_pages(said, tables, members)
     beside = _check_beside(said, path.parent)
     _stop_at_failed_proof(pa.concat_tables([each.select(_OF_PROOFS) for each in (tables["proofs"], told.money_proofs)]))
@@ -354,7 +355,8 @@ def _check_people(tables: Mapping[str, pa.Table]) -> None:
     approved = {
         (event["subject"], event["actor"].strip(), event["at"])
         for event in events
-        if event["kind"] in ("exception", "reissue") and json.loads(event["details"])["act"] == "approve"
+        if event["kind"] == "claim_confirmed"
+        or (event["kind"] in ("exception", "reissue") and json.loads(event["details"])["act"] == "approve")
     }
     for event in events:
         if event["kind"] == "bank_answer":
@@ -459,15 +461,38 @@ def _check_proofs(tables: Mapping[str, pa.Table]) -> None:
 
 
 def _sent_again_idr(row: Mapping[str, Any]) -> int:
-    """What a row of the journal takes from `returned` to be sent again; below zero where it gives it back."""
-    way = (row["debit"], row["credit"])
-    return {("cash", "returned"): 1, ("returned", "cash"): -1}.get(way, 0) * int(row["amount_idr"])
+    """What a row of the journal takes from `returned` to be sent again or deposited; below zero where it gives it back."""
+    if row["debit"] in ("cash", "deposited") and row["credit"] == "returned":
+        return int(row["amount_idr"])
+    return -int(row["amount_idr"]) if row["debit"] == "returned" and row["credit"] in ("cash", "deposited") else 0
 
 
-def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
-    """Each movement has its evidence in the pack, money received is what the chain says, and each account of the period
-    holds what the instructions come to that stand in it, unless a proof tells that it does not.
-    """
+_BACK = frozenset({"receivable", "claims", "repaid", "deposited"})
+"""Accounts that only the acts of people move: claims, repayments and deposits, whose events list what they post."""
+
+
+def _check_back(period: str, tables: Mapping[str, pa.Table]) -> None:
+    """What is claimed, repaid and deposited is what the chain of events lists, movement by movement, of the period and of none."""
+    listed = Counter(
+        (event["hash"], event["subject"], *posting)
+        for event in tables["events"].to_pylist()
+        for posting in json.loads(event["details"]).get("postings", ())
+        if posting[3] in (period, None)
+    )
+    names = ("debit", "credit", "channel", "period", "fiscal_year", "amount_idr", "transaction_count")
+    posted = Counter(
+        (row["evidence"], row["subject"], *(row[name] for name in names))
+        for row in tables["journal"].to_pylist()
+        if {row["debit"], row["credit"]} & _BACK
+    )
+    for _, subject, *_ in sorted((listed - posted) + (posted - listed), key=str):
+        _damaged(
+            f"tables/journal, {subject}", "What is claimed, repaid or deposited is not what the chain of events says."
+        )
+
+
+def _movements(period: str, tables: Mapping[str, pa.Table]) -> tuple[list[tuple[Any, ...]], Counter[str]]:
+    """Money received, row by row, and what the movements of the period's payments come to, account by account."""
     seen = {*tables["events"]["hash"].to_pylist(), *tables["inbound"]["sha256"].to_pylist()}
     received, moved = [], Counter[str]()
     for row in tables["journal"].to_pylist():
@@ -476,13 +501,21 @@ def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
             _damaged(where, "It moves no money from one account to another.")
         if row["evidence"] not in seen:
             _damaged(where, "Its evidence is not in the pack.")
-        if row["period"] is None:
+        if row["period"] is None and not _BACK & accounts:
             received.append((row["subject"], row["amount_idr"], row["debit"], row["credit"]))
         elif row["period"] == period:
             moved[row["debit"]] += row["amount_idr"]
             moved[row["credit"]] -= row["amount_idr"]
             # What is sent again leaves `returned` by a file of another period, or comes back to it where the upload was refused.
             moved["returned"] += _sent_again_idr(row)
+    return received, moved
+
+
+def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
+    """Each movement has its evidence in the pack, money received is what the chain says, and each account of the period
+    holds what the instructions come to that stand in it, unless a proof tells that it does not.
+    """
+    received, moved = _movements(period, tables)
     funded = [
         (name, abs(said["amount_idr"]), *(("cash", "funder") if said["amount_idr"] > 0 else ("funder", "cash")))
         for name, said in details_of(tables["events"], "funded")
@@ -494,7 +527,7 @@ def _check_journal(period: str, tables: Mapping[str, pa.Table]) -> None:
         standing[ACCOUNT_OF[state]] += amount_idr
     proofs = tables["proofs"].filter(pc.invert(tables["proofs"]["holds"])).to_pylist()
     told = {row["scope"] for row in proofs if row["stage"] == "journal"}
-    for account in sorted({*moved, *standing} - {"cash"}):
+    for account in sorted({*moved, *standing} - {"cash", *_BACK}):
         if moved[account] != standing[account] and f"{period} {account}" not in told:
             _damaged(
                 f"tables/journal, {account}",

@@ -52,7 +52,11 @@ def drafted(
     with house.store.transaction() as connection:
         store.insert(connection, store.batches, [batch])
         store.insert(connection, store.files, made)
-        orders = [instruction(row["file_name"], n, channel=channel, batch=name) for row in made for n in range(people)]
+        orders = [
+            instruction(row["file_name"], n, channel=channel, batch=name, last_payment_date=last_day)
+            for row in made
+            for n in range(people)
+        ]
         store.insert(connection, store.instructions, orders)
         chain.append(connection, at=house.at, actor="siti", kind="instructed", subject=name, details={"digest": digest})
     return name

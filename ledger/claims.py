@@ -1,0 +1,222 @@
+"""What is claimed back from participants, what they repaid, and what went to the treasury: the questions about it."""
+
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from ledger import returned, store
+from ledger.allocations import whole
+from ledger.instants import from_micros, jakarta_date
+from ledger.returned import EVER
+from schemas.fields import TEXT, WHOLE
+
+
+def _cancelled(until_us: int = EVER) -> sa.Select[Any]:
+    a = store.claim_acts.c
+    return sa.select(a.claim).where(a.act == "cancelled", a.at <= until_us)
+
+
+def claims(connection: sa.Connection, today: date, participant: str | None = None) -> list[dict[str, Any]]:
+    """Every claim in the order of their numbers, with what became of it.
+
+    `state` is proposed, open, overdue (past its last day to repay), repaid or cancelled; repaid_idr and open_idr are whole
+    rupiah; age_days counts from the notice, before it from the proposal.
+    """
+    c, a, r, t = store.claims.c, store.claim_acts.c, store.repayments.c, store.claim_items.c
+    query = sa.select(store.claims).order_by(c.claim)
+    if participant is not None:
+        query = query.where(c.participant_id == participant)
+    acts = {(row.claim, row.act): row for row in connection.execute(sa.select(store.claim_acts).order_by(a.seq))}
+    repaid: dict[str, int] = {
+        row[0]: row[1] for row in connection.execute(sa.select(r.claim, whole(r.amount_idr)).group_by(r.claim))
+    }
+    counts: dict[str, int] = {
+        row[0]: row[1] for row in connection.execute(sa.select(t.claim, sa.func.count()).group_by(t.claim))
+    }
+    found = []
+    for row in connection.execute(query).mappings():
+        confirmed, cancelled = (acts.get((row["claim"], act)) for act in ("confirmed", "cancelled"))
+        repaid_idr = int(repaid.get(row["claim"], 0))
+        open_idr = row["amount_idr"] - repaid_idr if confirmed and not cancelled else 0
+        since = confirmed.noticed_on if confirmed else jakarta_date(from_micros(row["at"]))
+        due = confirmed.repay_by if confirmed else None
+        state = "cancelled" if cancelled else "open" if open_idr else "repaid" if confirmed else "proposed"
+        found.append(
+            {
+                **{name: row[name] for name in ("claim", "participant_id", "reason", "person", "digest")},
+                "proposed_at": from_micros(row["at"]),
+                "confirmed_by": confirmed.person if confirmed else None,
+                "noticed_on": confirmed.noticed_on if confirmed else None,
+                "repay_by": due,
+                "payment_count": int(counts.get(row["claim"], 0)),
+                "amount_idr": int(row["amount_idr"]),
+                "repaid_idr": repaid_idr,
+                "open_idr": open_idr,
+                "age_days": (today - since).days,
+                "state": "overdue" if state == "open" and due and today > due else state,
+            }
+        )
+    return found
+
+
+def items(connection: sa.Connection, claim: str) -> list[dict[str, Any]]:
+    """The payments that a claim is over, in the order in which they were due, as rows of `instructions`."""
+    i, t = store.instructions.c, store.claim_items.c
+    query = (
+        sa.select(store.instructions, t.claim_number)
+        .join(store.claim_items, t.end_to_end_id == i.end_to_end_id)
+        .where(t.claim == claim)
+        .order_by(i.benefit, i.sequence, i.attempt)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def claimed(connection: sa.Connection) -> set[str]:
+    """The end_to_end_id of each payment that a claim which is not cancelled is over."""
+    t = store.claim_items.c
+    return set(connection.scalars(sa.select(t.end_to_end_id).where(t.claim.not_in(_cancelled()))))
+
+
+def claims_of_period(connection: sa.Connection, period: str) -> set[str]:
+    """The claims over a payment of a period."""
+    i, t = store.instructions.c, store.claim_items.c
+    query = sa.select(t.claim).join(store.instructions, t.end_to_end_id == i.end_to_end_id).where(i.period == period)
+    return set(connection.scalars(query))
+
+
+def next_number(connection: sa.Connection, table: sa.Table, end_to_end_id: str) -> int:
+    """The number of the next claim over (`claim_items`), or deposit of (`deposit_items`), one payment."""
+    query = sa.select(sa.func.count()).where(table.c.end_to_end_id == end_to_end_id)
+    return int(connection.scalar(query) or 0) + 1
+
+
+def next_name(connection: sa.Connection, table: sa.Table, letter: str) -> str:
+    """The name of the next claim or deposit: a letter and six digits. It stays the next while the write lock is held."""
+    return f"{letter}{int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0) + 1:06d}"
+
+
+def repayments(connection: sa.Connection) -> dict[str, dict[str, Any]]:
+    """Every repayment by its reference."""
+    rows = connection.execute(sa.select(store.repayments).order_by(store.repayments.c.at)).mappings()
+    return {row["reference"]: dict(row) for row in rows}
+
+
+def standing_deposit(connection: sa.Connection, ntpn: str) -> dict[str, Any] | None:
+    """The deposit of a receipt number that no other corrects."""
+    d = store.deposits.c
+    undone = sa.select(d.corrects).where(d.corrects.is_not(None))
+    query = sa.select(store.deposits).where(d.ntpn == ntpn, d.corrects.is_(None), d.deposit.not_in(undone))
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row else None
+
+
+def lapsed(
+    connection: sa.Connection, today: date, revoked: set[str], period: str | None, fiscal_year: int | None
+) -> list[dict[str, Any]]:
+    """Returned payments that stand in `returned` and are owed to nobody any more: past the last payment date, or of somebody
+    who was revoked; none that has a later attempt drawn up.
+    """
+    o = returned.owed()
+    query = sa.select(o).where(returned.not_drawn_up_again(o)).order_by(o.c.period, o.c.end_to_end_id)
+    only = {"period": period, "fiscal_year": fiscal_year}
+    query = query.where(*(o.c[name] == value for name, value in only.items() if value is not None))
+    return [
+        dict(row)
+        for row in connection.execute(query).mappings()
+        if row["participant_id"] in revoked or (row["last_payment_date"] and row["last_payment_date"] < today)
+    ]
+
+
+def parts(
+    connection: sa.Connection, account: str, period: str | None = None, fiscal_year: int | None = None
+) -> list[tuple[str | None, str | None, int | None, int]]:
+    """What stands in an account of the journal: channel, period, budget year and whole rupiah, those of nothing left out."""
+    j = store.journal.c
+    signed = sa.case((j.debit == account, j.amount_idr), else_=-j.amount_idr)
+    keys = (j.channel, j.period, j.fiscal_year)
+    only = {"period": period, "fiscal_year": fiscal_year}
+    query = (
+        sa.select(*keys, whole(signed))
+        .where(sa.or_(j.debit == account, j.credit == account))
+        .where(*(j[name] == value for name, value in only.items() if value is not None))
+        .group_by(*keys)
+        .order_by(j.period, j.channel, j.fiscal_year)
+    )
+    return [(*row[:3], int(row[3])) for row in connection.execute(query) if row[3]]
+
+
+# --- sums at an instant -----------------------------------------------------------------------------------------------
+
+
+def claimed_at(connection: sa.Connection, until_us: int) -> tuple[int, int, int]:
+    """People, payments and whole rupiah of the claims that stood confirmed at an instant, repaid or not."""
+    c, a, t = store.claims.c, store.claim_acts.c, store.claim_items.c
+    confirmed = sa.select(a.claim).where(a.act == "confirmed", a.at <= until_us)
+    query = (
+        sa.select(sa.func.count(sa.distinct(c.participant_id)), sa.func.count(), whole(t.amount_idr))
+        .select_from(store.claims.join(store.claim_items, t.claim == c.claim))
+        .where(c.claim.in_(confirmed), c.claim.not_in(_cancelled(until_us)))
+    )
+    people, count, amount_idr = connection.execute(query).one()
+    return int(people), int(count), int(amount_idr)
+
+
+def repaid_at(connection: sa.Connection, until_us: int) -> tuple[int, int]:
+    """How many repayments, and whole rupiah of them, corrections included."""
+    r = store.repayments.c
+    count, amount_idr = connection.execute(
+        sa.select(sa.func.count(), whole(r.amount_idr)).where(r.at <= until_us)
+    ).one()
+    return int(count), int(amount_idr)
+
+
+def deposited_at(connection: sa.Connection, until_us: int) -> tuple[int, int, int]:
+    """How many entries of deposits, whole rupiah out of the funds, and out of what participants repaid."""
+    d = store.deposits.c
+    query = sa.select(sa.func.count(), whole(d.cash_idr + d.returned_idr), whole(d.repaid_idr)).where(d.at <= until_us)
+    count, of_funds, of_repaid = connection.execute(query).one()
+    return int(count), int(of_funds), int(of_repaid)
+
+
+def deposited_of_year(connection: sa.Connection, until_us: int) -> dict[int | None, int]:
+    """Whole rupiah deposited out of the funds, by budget year: of cash as was told, of returned payments their own."""
+    d, t, i = store.deposits.c, store.deposit_items.c, store.instructions.c
+    cash = sa.select(d.fiscal_year, whole(d.cash_idr)).where(d.at <= until_us).group_by(d.fiscal_year)
+    undone = sa.select(d.corrects).where(d.corrects.is_not(None), d.at <= until_us)
+    back = (
+        sa.select(i.fiscal_year, whole(t.amount_idr))
+        .select_from(
+            store.deposit_items.join(store.deposits, t.deposit == d.deposit).join(
+                store.instructions, t.end_to_end_id == i.end_to_end_id
+            )
+        )
+        .where(d.at <= until_us, t.deposit.not_in(undone))
+        .group_by(i.fiscal_year)
+    )
+    found: dict[int | None, int] = {}
+    for query in (cash, back):
+        for year, amount_idr in connection.execute(query):
+            found[year] = found.get(year, 0) + int(amount_idr)
+    return {year: amount_idr for year, amount_idr in found.items() if amount_idr}
+
+
+# --- tables for outsiders ---------------------------------------------------------------------------------------------
+
+RECEIVABLES = pa.schema(
+    [
+        *((name, store.arrow_type(name)) for name in ("claim", "participant_id", "reason", "person", "digest")),
+        ("proposed_at", pa.timestamp("us", tz="UTC")),
+        ("confirmed_by", TEXT),
+        ("noticed_on", pa.date32()),
+        ("repay_by", pa.date32()),
+        ("payment_count", WHOLE),
+        ("amount_idr", WHOLE),
+        ("repaid_idr", WHOLE),
+        ("open_idr", WHOLE),
+        ("age_days", WHOLE),
+        ("state", TEXT),
+    ]
+)
+"""The columns of `claims`, as an export has them."""
