@@ -229,10 +229,20 @@ def _by_hand(house: House, task: Task, folder: Path) -> None:
         try:
             _intend(house, task, way)
         except SalurError:
-            _hidden(folder, task.name).unlink(missing_ok=True)
+            if not _may_be_begun(house, task):
+                _hidden(folder, task.name).unlink(missing_ok=True)
             raise
     _name(folder, task.name)
     _confirm(house, task, proof)
+
+
+def _may_be_begun(house: House, task: Task) -> bool:
+    """Whether the intent may be in the ledger all the same: a commit that was not told may have been kept."""
+    try:
+        with house.store.reading() as connection:
+            return queries.file_standing(connection)[task.name][0] == "unknown"
+    except TryLater:
+        return True
 
 
 def _check_same_way(house: House, task: Task, way: str) -> None:

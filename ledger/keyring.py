@@ -28,9 +28,16 @@ _NONCE_BYTES = 12
 def new_key_file(path: Path) -> None:
     """Write a fresh master key to `path`, readable by its owner alone; an existing file is never touched."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as stream:
-        stream.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode("ascii") + "\n")
+    coming = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        handle = os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as stream:
+            stream.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode("ascii") + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(coming, path)  # whole, and never over one that is there
+    finally:
+        coming.unlink(missing_ok=True)
 
 
 def load_keyring(path: Path) -> "Keyring":

@@ -86,7 +86,9 @@ def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive:
                 _write_secret(path / PASSWORD, password)
             (path / "archive").mkdir(exist_ok=True)
             settings = {"dsn": _quoted(dsn), "archive": _quoted(archive or "archive")}
-            config.write_text(_TEMPLATE.format(**settings), encoding="utf-8")
+            coming = config.with_name(f".{CONFIG}.part")
+            coming.write_text(_TEMPLATE.format(**settings), encoding="utf-8")
+            coming.replace(config)  # a home is one from here on, and whole
     except OSError as error:
         raise TryLater(
             f"The home {path} cannot be written.", error.strerror or type(error).__name__, "Give another --home."

@@ -1,8 +1,10 @@
-"""Two processes do the same step at once: one does it, the other does nothing or ends with an answer that says why."""
+"""Two processes at once do what excludes each other: one does it, the other ends with an answer that says why.
+
+The same step begun twice is `tests/trouble/test_two_at_once.py`.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
@@ -11,15 +13,14 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from disbursement import steps
-from ledger import chain, queries, store
+from ledger import chain, queries
 from ledger.house import House
 from schemas.errors import SalurError
 from tests.lib.databases import Database
 from tests.lib.small_drop import people, write_drop
-from tests.lib.small_home import dump, events, file_states, instruction_states
+from tests.lib.small_home import dump, events, file_states
 from treasury.house import init_house, open_house
 
 PERIOD = "2020-06"
@@ -108,39 +109,6 @@ def home(taken_once: Path, tmp_path: Path, database: Database) -> Iterator[Path]
 def verified(house: House) -> int:
     with house.store.reading() as connection:
         return chain.verify(connection)
-
-
-def test_entitle(home: Path, together: Together) -> None:
-    assert set(together(entitle, entitle, home)) <= ALLOWED
-    house = opened(home)
-    with house.store.reading() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(store.entitlement_runs)) == 1
-    assert events(house, "entitled") == ["E000001-2020-06"]
-    assert verified(house) > 0
-
-
-def test_instruct(home: Path, together: Together) -> None:
-    entitle(opened(home))
-    assert set(together(instruct, instruct, home)) <= ALLOWED
-    house = opened(home)
-    assert Counter(instruction_states(house).values()) == {"drafted": COUNT}
-    assert len(queries.batches(house.store)) == len(events(house, "instructed")) == 1
-    assert verified(house) > 0
-
-
-def test_release_and_submit(home: Path, together: Together) -> None:
-    entitle(opened(home))
-    instruct(opened(home))
-    assert together(release, release, home) == [0, 0]
-    house = opened(home)
-    assert len(events(house, "released")) == 1
-    codes = together(submit, submit, home)
-    assert set(codes) <= ALLOWED
-    assert 0 in codes
-    assert set(file_states(house).values()) == {"submitted"}
-    assert len(events(house, "submission_intended")) == len(events(house, "submitted")) == 1
-    assert len(list((home.parent / "out").iterdir())) == 1
-    assert verified(house) > 0
 
 
 @pytest.mark.parametrize("first", [True, False])

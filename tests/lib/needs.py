@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,11 +57,27 @@ def _postgresql() -> str | None:
     return None
 
 
+def _tmpfs() -> str | None:
+    """Whether a small file system can be mounted, to be full."""
+    folder = tempfile.mkdtemp()
+    try:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False)
+        if mounted.returncode:
+            return "no tmpfs can be mounted (run as root, with the right to mount)"
+        subprocess.run(["umount", folder], check=True)
+    except OSError as error:
+        return f"no tmpfs can be mounted ({error.strerror})"
+    finally:
+        Path(folder).rmdir()
+    return None
+
+
 KNOWN: dict[str, Callable[[], str | None]] = {
     "openssh": _openssh,
     "chromium": _chromium,
     "airflow": _airflow,
     "postgresql": _postgresql,
+    "tmpfs": _tmpfs,
 }
 
 
