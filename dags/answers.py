@@ -4,6 +4,7 @@ yang dikerjakan di sini, dan bank yang diam terlalu lama menimbulkan peringatan.
 
 - Peringatan muncul: periksa `collect`, lalu hubungi bank. **Jangan mengirim ulang**: bank mungkin sudah menerima berkasnya.
 - Jawaban lewat jalan lain: `salur receive BERKAS --bank KODE`; penantian berakhir sendiri.
+- Diam melewati tenggat: berkas menjadi `unknown`. `salur unknown list`; surat bank dicatat satu orang, disahkan orang kedua.
 
 ---
 **Waiting for the banks.** After each submission: waits until every bank has answered all files of that month. Nothing is done
@@ -11,6 +12,7 @@ here, and a bank that stays silent for too long raises an alert.
 
 - When the alert comes: look at `collect`, then call the bank. **Do not send again**: the bank may well have the file.
 - An answer that came another way: `salur receive FILE --bank CODE`; the waiting ends by itself.
+- Silence past the deadline leaves the file `unknown`: `salur unknown list`; one person enters the bank's letter, another confirms it.
 """
 
 from typing import Any

@@ -4,6 +4,7 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks.profiles import profiles
-from disbursement import facts, funding, orders, recovery, reissue, submission
+from disbursement import facts, funding, inquiries, orders, recovery, reissue, submission
 from disbursement import intake as taking
 from disbursement.entitlement import decide, decision_counts
 from disbursement.policy import load_policy, policies, policy_file
@@ -24,7 +25,7 @@ from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
 from ledger.parquet import put_table
-from schemas.errors import InputRejected, TryLater
+from schemas.errors import InputRejected, SalurError, TryLater, first_of
 from schemas.remedies import REMEDIES
 from schemas.tables import empty
 
@@ -387,9 +388,23 @@ def _withdraw_overdue(house: House, today: date) -> list[str]:
 def submit(house: House, bank: str | None = None, to: Path | None = None, batch: str | None = None) -> dict[str, Any]:
     """Send released files once: over SFTP to the banks configured, or into a folder to be carried by hand.
 
-    Those of one bank or of one batch alone, when given.
+    Those of one bank or of one batch alone, when given. Inquiries go over SFTP alone, and none with a batch by name.
     """
-    return submission.submit(clock.in_order(house), bank, to, batch)
+    files: list[dict[str, Any]] = []
+    errors: list[SalurError] = []
+    house, asks = clock.in_order(house), to is None and batch is None
+    for send in (
+        partial(submission.submit, house, bank, to, batch),
+        *([partial(inquiries.send, house, bank)] if asks else []),
+    ):
+        try:
+            files += send()["files"]
+        except SalurError as error:
+            files += error.done.get("files", [])
+            errors.append(error)
+    if errors:
+        raise first_of(errors, {"files": files})
+    return {"files": files}
 
 
 def recover(house: House) -> dict[str, Any]:

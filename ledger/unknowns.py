@@ -5,6 +5,7 @@ was proved to have the file said nothing by its deadline. The two differ in what
 a look at the bank proves that nothing arrived; the second never again.
 """
 
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,9 @@ SILENCE = "silence"
 """The kind of the event that records that a bank's deadline passed without an answer."""
 ENTERED, CONFIRMED = "bank_answer_entered", "bank_answer"
 """Kinds of the events of a bank's written answer: as one person enters it, and as another confirms it."""
+
+INQUIRY_EVENTS = ("inquiry_drafted", "inquiry_released", "inquiry_intended", "inquiry_refused", "inquiry_sent")
+"""Kinds of the events of an inquiry, the first of which says what it is."""
 
 
 def proved_submitted(connection: sa.Connection) -> set[str]:
@@ -105,3 +109,16 @@ def place_of(connection: sa.Connection, subject: str) -> dict[str, Any] | None:
     holds = joined.join(store.instructions, i.file_name == f.file_name).where(i.end_to_end_id == subject)
     found = connection.execute(holds).mappings().first()
     return {**found, "is_file": False} if found else None
+
+
+def inquiries(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Every inquiry, in the order in which they were drafted: what was drafted, its file_name, its maker (`actor`), and the kind
+    (`kind_of_event`) and hash (`evidence`) of the last event about it."""
+    e = store.events.c
+    rows = connection.execute(sa.select(store.events).where(e.kind.in_(INQUIRY_EVENTS)).order_by(e.seq)).mappings()
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["kind"] == INQUIRY_EVENTS[0]:
+            found[row["subject"]] = json.loads(row["details"]) | {"file_name": row["subject"], "actor": row["actor"]}
+        found[row["subject"]] |= {"kind_of_event": row["kind"], "evidence": row["hash"]}
+    return list(found.values())

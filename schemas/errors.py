@@ -32,7 +32,8 @@ def first_of(errors: Sequence[SalurError], done: dict[str, Any]) -> SalurError:
     """The first of several errors, bearing what was done all the same and what the others say."""
     first = errors[0]
     first.done = done
-    first.others = tuple(str(error) for error in errors[1:])
+    later = [text for error in errors[1:] for text in (str(error), *error.others)]
+    first.others = (*first.others, *later)
     return first
 
 

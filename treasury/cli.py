@@ -209,6 +209,9 @@ def submit(
     answer(result, json, [f"{row['file_name']}: {row['state']}" for row in result["files"]] or ["Nothing to send."])
 
 
+app.command()(unknowns.inquire)
+
+
 def _tell_what_waits(house: "House", bank: str | None) -> None:
     """Nothing could be sent: a person must act first when a batch waits for its release."""
     from ledger import queries

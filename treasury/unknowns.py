@@ -9,7 +9,7 @@ from treasury import terminal
 from treasury.options import As, Json, MaybePeriod
 from treasury.terminal import answer, maybe_period, rupiah
 
-app = typer.Typer(no_args_is_help=True, help="What is unknown at a bank: list, answer, confirm.")
+app = typer.Typer(no_args_is_help=True, help="What is unknown at a bank: list, answer, confirm; inquiries, release.")
 
 
 @app.command("list")
@@ -72,4 +72,51 @@ def unknown_confirm(
     result = letters.confirm(terminal.open_house(person), subject, person, digest)
     lines = [f"{subject}: {result['state']}, {result['count']:,} payments, {rupiah(result['sum_idr'])}."]
     lines += [f"Looked at the bank: {result['looked']}."] if result["looked"] else []
+    answer(result, json, lines)
+
+
+@app.command("inquiries")
+def unknown_inquiries(json: Json = False) -> None:
+    """What banks were asked, by `salur inquire`, and where each inquiry stands. Example: salur unknown inquiries"""
+    from disbursement import inquiries
+
+    rows = inquiries.listed(terminal.open_house())
+    lines = [
+        f"{row['file_name']}  {row['state']}  {row['count']:,}  {rupiah(row['sum_idr'])}  maker {row['maker']}\n"
+        f"    about {row['about']}\n    digest {row['sha256']}"
+        for row in rows
+    ]
+    answer({"inquiries": rows}, json, lines or ["No inquiries."])
+
+
+@app.command("release")
+def unknown_release(
+    inquiry: Annotated[str, typer.Argument(help="The inquiry's file name.")],
+    person: As,
+    digest: Annotated[str, typer.Option(help="The inquiry's digest, as shown.")],
+    json: Json = False,
+) -> None:
+    """Consent of a second person to ask for payments back. Example: salur unknown release INQUIRY --as budi --digest 3f…"""
+    from disbursement import inquiries
+
+    result = inquiries.release(terminal.open_house(person), inquiry, person, digest)
+    answer(result, json, [f"{inquiry} is {result['state']}. It goes with: salur submit"])
+
+
+def inquire(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file of ours that was sent.")],
+    kind: Annotated[str, typer.Option(help="status: where its payments stand; cancel: those back that are not paid.")],
+    person: As,
+    json: Json = False,
+) -> None:
+    """Write an inquiry to a bank that takes one; `salur submit` sends it. Example: salur inquire FILE --kind status --as siti"""
+    from disbursement import inquiries
+
+    result = inquiries.draft(terminal.open_house(person), file, kind, person)
+    lines = [
+        f"{result['file_name']}: {result['state']}, about {result['count']:,} payments, {rupiah(result['sum_idr'])}."
+    ]
+    if kind == "cancel" and result["state"] == "drafted":
+        command = f"salur unknown release {result['file_name']} --as NAME --digest {result['sha256']}"
+        lines.append(f"A second person releases it: {command}")
     answer(result, json, lines)

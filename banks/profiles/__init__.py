@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -27,6 +28,8 @@ AFTER_ARRIVAL = ("left", "taken")
 MODES = ("full", "exceptions_only", "positives_only")
 DEBITS = ("consolidated", "single")
 REJECTS = ("reversals", "not_booked")
+INQUIRIES = {"status": ("pacs.028.001.03",), "cancel": ("camt.056.001.12",)}
+"""The messages in which a bank can be asked where payments stand, or for payments back, by what is asked."""
 PLACEHOLDERS = ("date", "sequence", "content")
 
 
@@ -40,7 +43,8 @@ class Profile:
 
     `calendar` names a folder of banks/calendars; `account_numbers` is one of ACCOUNT_NUMBERS; `name_characters` is the inside of a regular expression's class;
     `file_name` holds {date}, {sequence} and {content}; deadlines count from submission (hours) and from the execution
-    date (banking days); `debtor_name` and `debtor_account` are defaults that the configuration overrides.
+    date (banking days); `debtor_name` and `debtor_account` are defaults that the configuration overrides; an inquiry
+    is the message in which the bank agreed to be asked, None where it did not.
     """
 
     code: str
@@ -65,6 +69,24 @@ class Profile:
     statement_rejects: str
     debtor_name: str
     debtor_account: str
+    status_inquiry: str | None = None
+    cancel_inquiry: str | None = None
+
+    def inquiry_format(self, kind: str, table: Mapping[str, Any]) -> str | None:
+        """The message in which the bank can be asked (`status`) or asked back (`cancel`), None where it takes none.
+
+        `table` is its table of the configuration, which may name one where the profile does not; a version that is not
+        written raises `InputRejected`.
+        """
+        own = self.status_inquiry if kind == "status" else self.cancel_inquiry
+        found = table.get(f"{kind}_inquiry", own)
+        if found is not None and found not in INQUIRIES[kind]:
+            raise InputRejected(
+                f"{kind}_inquiry of bank {self.code} is not written.",
+                f"Written are {', '.join(INQUIRIES[kind])}.",
+                "Mend salur.toml.",
+            )
+        return None if found is None else str(found)
 
 
 def file_name(profile: Profile, day: date, sequence: int, content: str) -> str:
@@ -132,6 +154,8 @@ def read_profile(file: Path | Traversable) -> Profile:
         statement_rejects=reader.one_of("statement.rejects", REJECTS),
         debtor_name=reader.text("debtor.name", f".{{1,{NAME_LENGTH_MAX}}}"),
         debtor_account=reader.text("debtor.account", "[A-Za-z0-9]{1,34}"),
+        status_inquiry=_inquiry(reader, "status"),
+        cancel_inquiry=_inquiry(reader, "cancel"),
     )
     reader.refuse_unread()
     return profile
@@ -141,6 +165,11 @@ def _agent(reader: "_Reader") -> Agent:
     if reader.has("bic"):
         return Agent(bic=reader.text("bic", "[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?"))
     return Agent(other_id=reader.text("agent_id", "[A-Za-z0-9]{1,35}"))
+
+
+def _inquiry(reader: "_Reader", kind: str) -> str | None:
+    key = f"inquiries.{kind}"
+    return reader.one_of(key, INQUIRIES[kind]) if reader.has(key) else None
 
 
 def _file_name_template(reader: "_Reader") -> str:

@@ -359,7 +359,9 @@ def _check_people(tables: Mapping[str, pa.Table]) -> None:
         or (event["kind"] in ("exception", "reissue") and json.loads(event["details"])["act"] == "approve")
     }
     for event in events:
-        if event["kind"] == "bank_answer":
+        if event["kind"] == "inquiry_released":
+            approved.add((event["subject"], event["actor"].strip(), event["at"]))
+        elif event["kind"] == "bank_answer":
             if _same_person(event["actor"], json.loads(event["details"])["entered_by"]):
                 _damaged(
                     f"tables/events, {event['subject']}", "One person entered a bank's written answer and confirmed it."

@@ -18,6 +18,8 @@ from reconciliation import letters
 from reconciliation import steps as proving
 from reconciliation.reports.pack import verify_pack
 from schemas.errors import InputRejected, PersonNeeded, SalurError, WrongUsage
+from simulator.bank import SimulatedBank
+from simulator.descriptions import describe_bank
 from tests.lib.databases import Database
 from tests.lib.joined import (
     AT,
@@ -28,6 +30,7 @@ from tests.lib.joined import (
     TRANCHE,
     Sent,
     instructed,
+    opened,
     sent_to,
     unproved,
     without,
@@ -38,23 +41,38 @@ from treasury import exports
 
 
 @pytest.fixture(scope="module")
-def instructed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which a batch of eight to one bank is drafted."""
-    return instructed(tmp_path_factory.mktemp("instructed"))
+def sent_once(tmp_path_factory: pytest.TempPathFactory) -> Sent:
+    """A batch of eight, carried to its bank, six days later."""
+    made = sent_to(instructed(tmp_path_factory.mktemp("instructed")) / "home")
+    made.house.store.engine.dispose()
+    return made
 
 
-@pytest.fixture
-def sent(instructed_once: Path, tmp_path: Path) -> Sent:
-    """The batch, carried to its bank, six days later."""
-    shutil.copytree(instructed_once, tmp_path, dirs_exist_ok=True)
-    return sent_to(tmp_path / "home")
-
-
-@pytest.fixture
-def silent(sent: Sent) -> Sent:
+@pytest.fixture(scope="module")
+def silent_once(sent_once: Sent, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """The batch of which the bank has said nothing by its deadline."""
-    proving.reconcile(sent.house, PERIOD)
-    return sent
+    made = copied(sent_once, tmp_path_factory.mktemp("silent"))
+    proving.reconcile(made.house, PERIOD)
+    made.house.store.engine.dispose()
+    return made
+
+
+@pytest.fixture
+def sent(sent_once: Sent, tmp_path: Path) -> Sent:
+    """The batch at its bank, in a home of its own, with a bank that has said nothing yet."""
+    return copied(sent_once, tmp_path)
+
+
+@pytest.fixture
+def silent(silent_once: Sent, tmp_path: Path) -> Sent:
+    """The silent batch, in a home of its own, with a bank that has said nothing yet."""
+    return copied(silent_once, tmp_path)
+
+
+def copied(made: Sent, to: Path) -> Sent:
+    shutil.copytree(made.house.path, to / "home")
+    bank = SimulatedBank(replace(describe_bank(BANK), rejects_per_million=0), seed=1)
+    return made._replace(house=opened(to / "home", LATER), bank=bank)
 
 
 @pytest.fixture
@@ -345,12 +363,8 @@ class TestContradiction:
 
 def sent_bank_that_rejects(sent: Sent) -> bytes:
     """A report of the same bank in which every payment is rejected."""
-    from simulator.bank import SimulatedBank
-    from simulator.descriptions import describe_bank
-    from simulator.faults import parse_faults
-
     description = replace(describe_bank(BANK), rejects_per_million=1_000_000)
-    bank = SimulatedBank(description, seed=1, faults=parse_faults("none"))
+    bank = SimulatedBank(description, seed=1)
     (_, report), *_ = bank.take(sent.file_name, sent.data)
     return bytes(report)
 
