@@ -16,7 +16,7 @@ from banks.exchange import BankConnection, BankRefuses, BankUnreachable, HostKey
 from banks.formats import inquiries as message
 from banks.profiles import INQUIRIES, Profile, file_name, profiles
 from disbursement.orders import PromiseBroken
-from ledger import chain, consent, queries, unknowns
+from ledger import chain, clock, consent, queries, unknowns
 from ledger.house import House
 from ledger.instants import jakarta_date
 from ledger.keyring import sha256_hex
@@ -60,6 +60,7 @@ def draft(house: House, about: str, kind: str, person: str) -> dict[str, Any]:
         raise WrongUsage(f"{kind!r} is no kind of inquiry.", f"Kinds: {', '.join(INQUIRIES)}.", "Name one of them.")
     if not person.strip():
         raise InputRejected("An inquiry needs a name.", "A person asks.", "Give --as NAME.")
+    house = clock.in_order(house)
     with house.store.transaction() as connection:
         file = _file(connection, about)
         day = str(jakarta_date(house.at))
@@ -164,7 +165,7 @@ def _names(
 def release(house: House, name: str, person: str, digest: str) -> dict[str, Any]:
     """Consent of a second person, not the maker, to ask for payments back by exactly the bytes with this SHA-256."""
     hours = int(house.config.get("release", {}).get("consent_hours", 72))
-    person = person.strip()
+    house, person = clock.in_order(house), person.strip()
     with house.store.transaction() as connection:
         inquiry = _inquiry(connection, name)
         _check_release(inquiry, person, digest)

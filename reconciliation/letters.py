@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks import exchange
-from ledger import chain, consent, journal, marks, queries, store, unknowns
+from ledger import chain, clock, consent, journal, marks, queries, store, unknowns
 from ledger.house import House
 from ledger.instants import from_micros, to_micros
 from ledger.lock import alone
@@ -126,7 +126,7 @@ def answer(
     was entered before. Returns the answer with the digest to confirm. Errors: `WrongUsage`, `InputRejected`, and `PersonNeeded`
     for `never_arrived` while the bank shows the file.
     """
-    person = person.strip()
+    house, person = clock.in_order(house), person.strip()
     _check_words(says, person, code, code_list)
     with house.store.reading() as connection:
         about = _subject(connection, subject)
@@ -159,6 +159,7 @@ def confirm(house: House, subject: str, person: str, agreed: str) -> dict[str, A
     Looks at the bank first where the answer is that nothing arrived; `looked` says what was seen, or why nothing was. No file
     is sent to the bank meanwhile. Given again, it changes nothing.
     """
+    house = clock.in_order(house)
     with house.store.reading() as connection:
         place = _place(connection, subject)
         done = _confirmed(connection, subject, agreed)

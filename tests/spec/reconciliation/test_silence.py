@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 
+from reconciliation.lateness import hold_silence
+from schemas.fields import INSTANT
 from tests.lib.reconciling import LATE, SOON, TRANCHE, World, breaks, debit_of, reversal_of, states
 
 IDS = ["E1", "E2"]
@@ -108,3 +111,48 @@ def test_what_most_of_a_file_shares_is_one_break_that_says_how_many() -> None:
         "2 of 3 silent",
         2 * TRANCHE,
     )
+
+
+DUE = datetime(2020, 5, 5, 12, tzinfo=UTC)
+
+
+def held(recorded: str, at: datetime, word_due: datetime | None = None, report: str | None = None) -> tuple[str, bool]:
+    """What becomes of one payment recorded so, and whether it is made unknown now; `report` is what the bank says of it."""
+    world = World()
+    world.file("F1", ["E1"])
+    if report:
+        world.report("F1", {"E1": report})
+    words = [{"end_to_end_id": "E1", "answer_due_at": word_due}] if word_due else []
+    schema = pa.schema([("end_to_end_id", pa.string()), ("answer_due_at", INSTANT)])
+    silences = hold_silence(
+        world.matched(SOON).matches,
+        pa.table({"end_to_end_id": ["E1"], "state": [recorded]}),
+        pa.table({"file_name": ["F1"], "answer_due_at": pa.array([DUE], INSTANT)}),
+        pa.Table.from_pylist(words, schema),
+        at,
+    )
+    return silences.matches["state"][0].as_py(), silences.lapsed.num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("recorded", "at", "word_due", "report", "becomes", "lapses"),
+    [
+        ("submitted", DUE, None, None, "submitted", False),
+        ("submitted", LATE, None, None, "unknown", True),
+        ("submitted", LATE, None, "RCVD", "submitted", False),  # it has spoken, if only of receipt
+        ("unknown", LATE, None, None, "unknown", False),
+        ("unknown", SOON, None, None, "unknown", False),  # an earlier look moves nothing back
+        ("unknown", LATE, None, "RCVD", "submitted", False),
+        ("submitted", LATE, LATE, None, "submitted", False),  # a letter began the deadline anew
+        ("submitted", LATE, DUE, None, "unknown", True),
+        ("credited", LATE, DUE, None, "credited", False),
+        ("credited", LATE, DUE, "ACSC", "credited", False),  # the debit does not take the credit back
+        ("credited", LATE, DUE, "RJCT AC04", "rejected", False),  # which the record then refuses to move to
+        ("never_arrived", LATE, DUE, None, "never_arrived", False),
+        ("never_arrived", LATE, DUE, "ACSC", "debited", False),
+    ],
+)
+def test_silence_makes_unknown_what_was_submitted_and_moves_nothing_else(
+    recorded: str, at: datetime, word_due: datetime | None, report: str | None, becomes: str, lapses: bool
+) -> None:
+    assert held(recorded, at, word_due, report) == (becomes, lapses)
