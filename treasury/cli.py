@@ -358,7 +358,7 @@ def export(
     period: MaybePeriod = None,
     json: Json = False,
 ) -> None:
-    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, outcomes, proofs, journal, funds, money, events, quarantine or checks.
+    """Write entitlements, instructions, batches, files, responses, entries, breaks, exceptions, reissues, outcomes, proofs, journal, funds, money, events, quarantine or checks.
 
     Example: salur export entitlements --period 2020-07 --out due.csv"""
     from treasury import exports

@@ -92,6 +92,15 @@ def _receivables(house: House, connection: store.Connection, period: str | None)
     )
 
 
+def _next_acts(house: House, connection: store.Connection, period: str | None) -> pa.Table:
+    """What happens next to what has ended without paying (of a period's instructions, when given): reissues.v1."""
+    rows = reissues.next_acts(connection, house.archive)
+    if period is None:
+        return rows
+    mine = queries.instruction_rows(connection, period=period)["end_to_end_id"].combine_chunks()
+    return rows.filter(pc.is_in(rows["end_to_end_id"], value_set=mine))
+
+
 _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     "entitlements": _entitlements,
     "instructions": _instructions,
@@ -100,6 +109,7 @@ _TABLE: dict[str, Callable[[House, store.Connection, str | None], pa.Table]] = {
     "entries": partial(_answers, "entries"),
     "breaks": lambda _, connection, period: queries.breaks_in_force(connection, period),
     "exceptions": _exceptions,
+    "reissues": _next_acts,
     "funds": lambda _, connection, __: queries.whole(connection, "funds").sort_by("reference"),
     "money": _money,
     "journal": lambda _, connection, period: journal.rows(connection, period),
@@ -257,10 +267,7 @@ def next_acts(house: House, period: str | None = None) -> list[dict[str, Any]]:
     with `owner`.
     """
     with house.store.reading() as connection:
-        rows = reissues.next_acts(connection, house.archive)
-        if period is not None:
-            mine = queries.instruction_rows(connection, period=period)["end_to_end_id"].combine_chunks()
-            rows = rows.filter(pc.is_in(rows["end_to_end_id"], value_set=mine))
+        rows = _next_acts(house, connection, period)
     return [
         {k: _text(v) for k, v in row.items()} | {"owner": REISSUE_OWNER[row["verdict"]]} for row in rows.to_pylist()
     ]
