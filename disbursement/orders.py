@@ -124,7 +124,7 @@ def _again(house: House, connection: Connection, run: Mapping[str, Any], attempt
     due = decided.filter(pc.equal(decided["verdict"], "due"))
     if not due.num_rows:
         return empty_again()
-    ended = reissues.ended(connection).select([*reissues.KEY, "is_disputed"])
+    ended = reissues.last_ended(connection).select([*reissues.KEY, "is_disputed"])
     rows = due.join(ended, list(reissues.KEY), join_type="inner")
     previous = attempts.select([*ENTITLEMENT, "attempt"]).rename_columns([*ENTITLEMENT, "previous_attempt"])
     rows = rows.join(previous, list(ENTITLEMENT), join_type="inner")

@@ -248,7 +248,7 @@ def next_acts(connection: sa.Connection, archive: Archive) -> pa.Table:
     about is missing here, and the proof of ended attempts does not hold.
     """
     run = last_run(connection)
-    now = _last_of_each(ended(connection))
+    now = last_ended(connection)
     decided = _of_run(archive, run)
     known = decided.join(now.select(KEY), list(KEY), join_type="left semi")
     fresh = now.join(known.select(KEY), list(KEY), join_type="left anti")
@@ -270,7 +270,9 @@ def next_acts(connection: sa.Connection, archive: Archive) -> pa.Table:
     )
 
 
-def _last_of_each(rows: pa.Table) -> pa.Table:
+def last_ended(connection: sa.Connection) -> pa.Table:
+    """`ended`, of each entitlement the last attempt alone."""
+    rows = ended(connection)
     last = rows.group_by(_ENTITLEMENT).aggregate([("attempt", "max")]).rename_columns([*_ENTITLEMENT, "attempt"])
     return rows.join(last, list(KEY), join_type="left semi")
 

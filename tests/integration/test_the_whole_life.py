@@ -160,6 +160,20 @@ def test_in_one_month_a_reissue_follows_at_once_and_a_rejected_batch_of_it_frees
     assert verdicts(story) == {}
 
 
+def test_a_reissue_that_is_refused_in_its_own_month_goes_by_its_own_remedy(tmp_path: Path) -> None:
+    story = Story(tmp_path, {(who(1), 1, 1): "TM01", (who(1), 1, 2): "AC04"})
+    story.begin(2)
+    story.month(2020, 6)
+    for reissued in (1, 0):
+        story.at += timedelta(days=2)
+        paying.entitle(story.house, "2020-06")
+        assert paying.instruct(story.house, "2020-06", "siti")["reissued"] == reissued
+        story.pay("2020-06")
+        proving.reconcile(story.house, "2020-06")
+    assert story.standing()[who(1)] == ["rejected", "rejected"]
+    assert verdicts(story) == {who(1): "needs_account"}
+
+
 def test_nothing_is_reissued_while_evidence_disagrees_or_is_unread(tmp_path: Path) -> None:
     story = Story(tmp_path, {(who(1), 1, 1): "TM01"})
     story.begin(2)
