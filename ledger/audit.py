@@ -40,13 +40,17 @@ def consents(connection: sa.Connection) -> pa.Table:
 
 
 def acts(connection: sa.Connection) -> pa.Table:
-    """What people did by hand: holds, stops, acts on cases and on reissues (kind, subject, person, reason, at), oldest first."""
+    """What people did by hand: holds, stops, acts on cases, on reissues and on wrong statements (kind, subject, person, reason,
+    at), oldest first.
+    """
     h, b, x, r = store.holds.c, store.brakes.c, store.exception_acts.c, store.reissue_acts.c
+    s = store.supersession_acts.c
     found = sa.union_all(
         sa.select(h.act.label("kind"), h.participant_id.label("subject"), h.person, h.reason, h.at),
         sa.select(b.act, sa.literal("sending"), b.person, b.reason, b.at),
         sa.select(x.act, x.break_id, x.person, x.note, x.at),
         sa.select(r.act, r.subject, r.person, r.reason, r.at),
+        sa.select(s.act, s.statement_id, s.person, s.reason, s.at),
     ).subquery()
     query = sa.select(found).order_by(*(found.c[name] for name in ("at", "kind", "subject", "person", "reason")))
     return store.read(connection, query)

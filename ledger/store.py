@@ -256,6 +256,10 @@ inbound_names = _define(
 # Of which periods a received file (by its `seq`) speaks, and up to which file a period was reconciled.
 inbound_periods = _define("inbound_periods", "seq period", "seq period")
 reconciled_evidence = _define("reconciled_evidence", "period seq at", "period seq")
+# Statements that people set aside for a corrected one; `evidence` is the file that a statement stands in.
+supersession_acts = _define(
+    "supersession_acts", "seq bank evidence statement_id by_evidence by_statement_id act reason person at", "seq"
+)
 reconciliation_runs = _define("reconciliation_runs", "seq run_id period at archive_key row_count details", "seq")
 breaks = _define(
     "breaks",

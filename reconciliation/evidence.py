@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from banks import exchange
 from banks.exchange import BankConnection
 from banks.profiles import profiles
-from ledger import queries, store
+from ledger import queries, store, supersessions
 from ledger.archive import Archive
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
@@ -20,6 +20,7 @@ from ledger.store import Connection
 from reconciliation.exceptions import Case, case_of, worklist
 from reconciliation.inbox import NOTIFICATION, STATEMENT, STATUS_REPORT, TAKEN, Received
 from reconciliation.shown import shown
+from reconciliation.statements import STATEMENT_KEY
 from schemas.errors import PersonNeeded, WrongUsage
 from schemas.fields import INSTANT, TEXT, WHOLE
 from schemas.tables import TABLES
@@ -28,6 +29,8 @@ _TABLES = {STATUS_REPORT: ("responses",), STATEMENT: ("statements", "entries"), 
 """What a file of each kind is parsed into, in the order of the keys that the ledger keeps for it."""
 _WHENCE = [pa.field("bank", TEXT), pa.field("evidence", TEXT), pa.field("received", WHOLE)]
 _MORE = {"responses": [pa.field("stated_at", INSTANT)], "statements": [], "entries": [pa.field("kind", TEXT)]}
+SUPERSEDED = pa.field("superseded_by", TEXT)
+"""The file and the id of the statement that two people have put in the place of this one; null where it stands."""
 """What the file that a row stands in adds to it."""
 
 
@@ -77,7 +80,7 @@ def periods_of(connection: Connection, received: Iterable[Received]) -> list[str
 
 
 def load(connection: Connection, archive: Archive) -> dict[str, pa.Table]:
-    """`responses`, `statements` and `entries` of every file taken, each row with its bank, evidence and order, the kind of
+    """`responses`, `statements` (with `superseded_by`) and `entries` of every file taken, each row with its bank, evidence and order, the kind of
     its file (entries are told by a `statement` or a `notification`) and, of a status report, when the bank wrote it.
     """
     parts: dict[str, list[pa.Table]] = {"responses": [], "statements": [], "entries": []}
@@ -85,13 +88,17 @@ def load(connection: Connection, archive: Archive) -> dict[str, pa.Table]:
         if row["state"] == TAKEN:
             for name, key in zip(_TABLES[row["kind"]], row["archive_key"].split(), strict=True):
                 parts[name].append(_with_whence(get_table(archive, key), row, [*_WHENCE, *_MORE[name]]))
-    return {
+    loaded = {
         name: pa.concat_tables(
             [pa.schema([*TABLES[f"{name}.v1"].schema, *_WHENCE, *_MORE[name]]).empty_table(), *tables],
             promote_options="default",
         )
         for name, tables in parts.items()
     }
+    by = {key: supersessions.name_of(other) for key, other in supersessions.in_force(connection).items()}
+    keys = (tuple(row.values()) for row in loaded["statements"].select(STATEMENT_KEY).to_pylist())
+    set_aside = pa.array([by.get(key) for key in keys], TEXT)
+    return loaded | {"statements": loaded["statements"].append_column(SUPERSEDED, set_aside)}
 
 
 def _with_whence(table: pa.Table, row: dict[str, Any], fields: list[pa.Field]) -> pa.Table:

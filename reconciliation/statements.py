@@ -123,14 +123,14 @@ def _without_corrected(
     rows = movements(Statements(statements, entries, sums=sums)).to_pylist()
     right: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
-        if _adds_up(row):
+        if adds_up(row):
             for place in _places(row):
                 right.setdefault(place, row)
     pairs: list[tuple[dict[str, Any], dict[str, Any]]] = []
     stays = []
     for row in rows:
         corrected = (
-            None if _adds_up(row) else next((right[p] for p in sorted(_places(row), key=str) if p in right), None)
+            None if adds_up(row) else next((right[p] for p in sorted(_places(row), key=str) if p in right), None)
         )
         stays.append(corrected is None)
         if corrected is not None:
@@ -146,7 +146,8 @@ def _places(statement: dict[str, Any]) -> set[tuple[Any, ...]]:
     return places if number is None else places | {("number", *account, number, from_date, to_date)}
 
 
-def _adds_up(row: dict[str, Any]) -> bool:
+def adds_up(row: dict[str, Any]) -> bool:
+    """Whether a statement's opening balance and its movements make its closing one; without balances it cannot."""
     opening, closing = row["opening_idr"], row["closing_idr"]
     return None not in (opening, closing) and opening + row["credits_idr"] - row["debits_idr"] == closing
 

@@ -91,6 +91,8 @@ FIELDS: dict[str, Field] = {
             "sha256": "SHA-256 of the clear bytes, hex",
             "digest": "SHA-256 of the sorted lines 'FILE_NAME SHA256' of a batch's files",
             "message_id": "MsgId of a message",
+            "by_evidence": "SHA-256 of the received file that counts instead",
+            "by_statement_id": "the statement that counts instead",
             "report_id": "the id that the bank gave its own status report",
             "payment_information_id": "PmtInfId: one debit within a message",
             "state": "where it stands",

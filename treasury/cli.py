@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import PersonNeeded
-from treasury import cases, money, receivables, recovery, reissues, terminal, unknowns
+from treasury import cases, money, receivables, recovery, reissues, statements, terminal, unknowns
 from treasury.options import As, Bank, Full, Json, MaybeAs, MaybePeriod, Period, Reason, Source
 from treasury.terminal import (
     Session,
@@ -44,6 +44,7 @@ simulate_app = typer.Typer(no_args_is_help=True, help="An invented country to pa
 app.add_typer(cases.app, name="exceptions")
 app.add_typer(unknowns.app, name="unknown")
 app.add_typer(reissues.app, name="reissues")
+app.add_typer(statements.app, name="statements")
 app.add_typer(simulate_app, name="simulate")
 
 

@@ -22,6 +22,7 @@ def upgrade() -> None:
     _claims()
     _deposits()
     _reissues()
+    _supersessions()
 
 
 _KEEP = """
@@ -112,3 +113,8 @@ def _deposits() -> None:
 def _reissues() -> None:
     add_columns("entitlement_runs", "reissues_key?")
     create_table("reissue_acts", "seq:n subject act reason person at:n", "seq")
+
+
+def _supersessions() -> None:
+    columns = "seq:n bank evidence statement_id by_evidence by_statement_id act reason person at:n"
+    create_table("supersession_acts", columns, "seq")

@@ -1,5 +1,7 @@
 """A statement is taken once, adds up, and follows the one before it."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.lib.reconciling import DAY, TRANCHE, World, breaks, debit_of, entry, states
@@ -131,3 +133,58 @@ def test_a_statement_of_another_number_corrects_nothing(made: World) -> None:
     made.statements[0]["closing_idr"] += 7
     made.statement(2, [])
     assert ("statement_arithmetic", None) in breaks(made.matched())
+
+
+WRITTEN = datetime(2020, 5, 4, 10, tzinfo=UTC)
+
+
+def corrected(made: World, *, later: bool = True, **more: object) -> None:
+    """The first statement once more, with half of its debit, written a day later or a day earlier."""
+    right = made.statements[0] | {"evidence": "corrected", "received": 999} | more
+    right["closing_idr"] += TRANCHE
+    made.statements[0]["stated_at"] = WRITTEN
+    made.statements.append(right | {"stated_at": WRITTEN + timedelta(days=1 if later else -1)})
+    half = made.entries[0] | {"amount_idr": TRANCHE, "entry_amount_idr": TRANCHE, "end_to_end_id": "E1"}
+    shared = {"evidence": "corrected", "statement_id": right["statement_id"]}
+    made.entries.append(half | {"message_id": None, "payment_information_id": None} | shared)
+
+
+@pytest.mark.parametrize("identifier", ["S1", "S1-CORRECTED"])
+@pytest.mark.parametrize("later", [True, False])
+def test_of_two_statements_in_one_place_the_one_written_last_counts_and_the_other_stays_on_the_break(
+    made: World, identifier: str, later: bool
+) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE)])
+    corrected(made, later=later, statement_id=identifier)
+    counting = ["corrected"] if later else ["statement-bni-1"]
+    for _ in range(2):
+        matched = made.matched()
+        assert matched.statements["evidence"].to_pylist() == counting
+        assert states(matched) == {"E1": "debited", "E2": "submitted" if later else "debited"}
+        (row,) = (row for row in matched.breaks.to_pylist() if row["kind"] == "statement_conflict")
+        assert ("corrected" in row["expected"], "corrected" in row["found"]) == (later, not later)
+        assert "written 2020-05-0" in row["found"]
+        made.statements.reverse()
+
+
+def test_a_number_that_a_bank_repeats_within_a_day_tells_no_statement(made: World) -> None:
+    made.statement(1, [debit_of("F1", TRANCHE)])
+    made.statement(2, [debit_of("F1", TRANCHE)], sequence_number=1, from_date=DAY, to_date=DAY)
+    assert made.matched().statements.num_rows == 2
+    assert set(states(made.matched()).values()) == {"debited"}
+
+
+def test_a_statement_sent_anew_under_another_id_changes_nothing(made: World) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE)])
+    made.statements.append(made.statements[0] | {"statement_id": "S1-AGAIN", "evidence": "again", "received": 999})
+    made.entries.append(made.entries[0] | {"statement_id": "S1-AGAIN", "evidence": "again"})
+    assert breaks(made.matched()) == []
+    assert made.matched().statements.num_rows == 1
+
+
+def test_a_statement_that_two_people_set_aside_plays_no_part(made: World) -> None:
+    made.statement(1, [debit_of("F1", 2 * TRANCHE)])
+    made.statements[0] |= {"superseded_by": "corrected/S9", "closing_idr": 0}
+    made.statement(2, [], opening=10**9)
+    assert breaks(made.matched()) == []
+    assert set(states(made.matched()).values()) == {"submitted"}
