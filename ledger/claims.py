@@ -112,6 +112,13 @@ def standing_deposit(connection: sa.Connection, ntpn: str) -> dict[str, Any] | N
     return dict(row) if row else None
 
 
+def deposits_of(connection: sa.Connection, references: set[str]) -> set[str]:
+    """The deposits that took a returned payment of some to the treasury, and the entries that took those back."""
+    t, d = store.deposit_items.c, store.deposits.c
+    found = set(connection.scalars(sa.select(t.deposit).where(t.end_to_end_id.in_(sorted(references)))))
+    return found | set(connection.scalars(sa.select(d.deposit).where(d.corrects.in_(sorted(found)))))
+
+
 def lapsed(
     connection: sa.Connection, today: date, revoked: set[str], period: str | None, fiscal_year: int | None
 ) -> list[dict[str, Any]]:

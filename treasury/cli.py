@@ -371,13 +371,13 @@ def export(
 @app.command()
 def explain(participant: str, json: Json = False) -> None:
     """Everything known and decided about one person, in order. Example: salur explain P0000001"""
-    from treasury import exports
+    from treasury import story
 
-    story = exports.explain(terminal.open_house(), participant)
+    steps = story.explain(terminal.open_house(), participant)
     answer(
-        {"participant_id": participant, "story": story},
+        {"participant_id": participant, "story": steps},
         json,
-        [f"{step['at']}  {step['what']}: {step['facts']}  [{step['evidence']}]" for step in story],
+        [f"{step['at']}  {step['what']}: {step['facts']}  [{step['found_in']} {step['evidence']}]" for step in steps],
     )
 
 

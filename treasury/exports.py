@@ -15,19 +15,19 @@ from banks.calendars import next_banking_day
 from banks.profiles import profiles
 from disbursement.entitlement import decision_counts
 from disbursement.traces import refuse_forgotten
-from ledger import chain, claims, journal, landing, queries, reissues, store, told
+from ledger import chain, claims, journal, queries, reissues, store
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
-from ledger.parquet import get_table
 from reconciliation import evidence, letters, telling
 from reconciliation.outlets import open_outlets
 from reconciliation.reports import money, trial
 from schemas.codes import REISSUE_OWNER
-from schemas.errors import EXIT_DONE, InputRejected, SalurError, WrongUsage
+from schemas.errors import EXIT_DONE, SalurError, WrongUsage
 from schemas.money import format_idr
 from schemas.tables import TABLES as TABLES_BY_NAME
 from schemas.tables import instants_as_text
 from treasury import sources
+from treasury.story import plain
 
 _BATCHES = pa.schema([*TABLES_BY_NAME["batches.v1"].schema, pa.field("state", pa.string())])
 _EXCEPTIONS = pa.schema(
@@ -156,112 +156,6 @@ def made_of(batch: Mapping[str, Any]) -> str:
     return ", ".join(f"{each['transaction_count']:,} {name} {format_idr(each['amount_idr'])}" for name, each in parts)
 
 
-def explain(house: House, participant: str) -> list[dict[str, Any]]:
-    """Everything that was known and decided about one person, in order, each with its evidence; nothing in clear."""
-    with house.store.reading() as connection:
-        story = [
-            *_known(connection, participant),
-            *_decided(house, connection, participant),
-            *_paid(connection, participant),
-        ]
-        for row in queries.holds_of(connection, participant).to_pylist():
-            facts = {"reason": row["reason"], "person": row["person"]}
-            story.append(_step(row["at"], row["act"], facts, "ledger"))
-        for row in told.story(connection, participant):
-            facts = {name: row[name] for name in ("benefit", "sequence", "status", "to_do")}
-            story.append(_step(row["at"], "told", facts | {"due_on": _text(row["due_on"])}, row["archive_key"], 5))
-        story += _what_next(connection, house, participant)
-    if not story:
-        raise InputRejected(f"Nothing is known about participant {participant}.", "", "Check the identifier.")
-    return sorted(story, key=lambda step: (step["at"], step["order"]))
-
-
-def _step(at: Any, what: str, facts: dict[str, Any], evidence_key: str, order: int = 0) -> dict[str, Any]:
-    shown = {key: value for key, value in facts.items() if value is not None}
-    return {"at": at.isoformat(), "what": what, "facts": shown, "evidence": evidence_key, "order": order}
-
-
-_HIDDEN = frozenset(
-    {"sealed", "row_mac", "nik_mac", "kk_mac", "name_mac", "owner_nik_mac", "owner_name_mac", "account_mac"}
-)
-
-
-def _known(connection: store.Connection, participant: str) -> list[dict[str, Any]]:
-    """Source rows by the drop that brought them: which file and row, and what they say, personal data left out."""
-    taken = {row["drop_id"]: row["taken_at"] for row in landing.taken_drops(connection).to_pylist()}
-    story = []
-    for name in ("participants", "accounts", "completions", "surveys", "allocations"):
-        for row in landing.rows_about(connection, name, participant, _HIDDEN).to_pylist():
-            drop = row.pop("drop_id")
-            place = f"drop {drop[:12]} {row.pop('source_file')} row {row.pop('row')}"
-            story.append(_step(taken[drop], name, {k: _text(v) for k, v in row.items()}, place, 1))
-    return story
-
-
-def _text(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _decided(house: House, connection: store.Connection, participant: str) -> list[dict[str, Any]]:
-    story = []
-    for run in queries.runs_of(connection, store.entitlement_runs, None).to_pylist():
-        decisions = get_table(house.archive, run["archive_key"])
-        mine = decisions.filter(pc.equal(decisions.column("participant_id"), participant)).to_pylist()
-        for row in mine:
-            facts = {
-                k: _text(row[k])
-                for k in ("benefit", "sequence", "period", "decision", "reasons", "amount_idr", "due_on", "policy")
-            }
-            story.append(_step(run["at"], "decided", facts | {"cut_off": _text(run["cut_off"])}, run["archive_key"], 2))
-    return story
-
-
-_ORDER = (
-    "end_to_end_id",
-    "benefit",
-    "sequence",
-    "attempt",
-    "amount_idr",
-    "channel",
-    "account_version",
-    "file_name",
-    "batch",
-)
-
-
-def _paid(connection: store.Connection, participant: str) -> list[dict[str, Any]]:
-    story = []
-    paid = queries.instruction_rows(connection, participant=participant).to_pylist()
-    instructed = queries.events_about(connection, "instructed", {row["batch"] for row in paid})
-    for row in paid:
-        event = instructed[row["batch"]]
-        facts = {k: row[k] for k in _ORDER} | {"maker": event["actor"]}
-        story.append(_step(event["at"], "instructed", facts, event["hash"], 3))
-        for state in queries.states_of(connection, row["file_name"], row["end_to_end_id"]).to_pylist():
-            about = {"end_to_end_id": row["end_to_end_id"], "reason_code": state["reason_code"]}
-            story.append(_step(state["at"], state["state"], about, state["evidence"], 4))
-    return story
-
-
-_NEXT = ("benefit", "sequence", "attempt", "end", "reason_code", "action", "verdict", "waits_until", "reasons")
-
-
-def _what_next(connection: store.Connection, house: House, participant: str) -> list[dict[str, Any]]:
-    """What people agreed on about attempts that ended, and what happens next: the last step of the story, as at now."""
-    story = []
-    paid = queries.instruction_rows(connection, participant=participant)
-    for subject in sorted({*paid["end_to_end_id"].to_pylist(), *paid["file_name"].to_pylist()}):
-        for row in reissues.acts(connection, subject):
-            facts = {name: row[name] for name in ("subject", "act", "reason", "person")}
-            story.append(_step(row["at"], "reissue", facts, "ledger", 4))
-    rows = reissues.next_acts(connection, house.archive)
-    run = reissues.last_run(connection)
-    for row in rows.filter(pc.equal(rows["participant_id"], participant)).to_pylist():
-        facts = {name: _text(row[name]) for name in _NEXT} | {"owner": REISSUE_OWNER[row["verdict"]]}
-        story.append(_step(house.at, "next", facts, (run and run["reissues_key"]) or "ledger", 9))
-    return story
-
-
 def next_acts(house: House, period: str | None = None) -> list[dict[str, Any]]:
     """What happens next to each entitlement whose attempts have all ended (of a period, when given), and who acts: reissues.v1
     with `owner`.
@@ -269,7 +163,7 @@ def next_acts(house: House, period: str | None = None) -> list[dict[str, Any]]:
     with house.store.reading() as connection:
         rows = _next_acts(house, connection, period)
     return [
-        {k: _text(v) for k, v in row.items()} | {"owner": REISSUE_OWNER[row["verdict"]]} for row in rows.to_pylist()
+        {k: plain(v) for k, v in row.items()} | {"owner": REISSUE_OWNER[row["verdict"]]} for row in rows.to_pylist()
     ]
 
 

@@ -17,6 +17,7 @@ from reconciliation import steps as reconciling
 from tests.lib.databases import Server
 from tests.lib.paid_home import PERIOD, paid_home
 from treasury import exports
+from treasury.story import explain
 
 pytestmark = pytest.mark.needs("postgresql")
 
@@ -46,7 +47,7 @@ def cycle(root: Path, key: Path, dsn: str | None) -> Left:
     files = [path for folder in ("exports", "report", "out") for path in (root / folder).rglob("*") if path.is_file()]
     written = {str(path.relative_to(root)): path.read_bytes() for path in files}
     people = kept["instructions"]["participant_id"].to_pylist()[:3]
-    stories = [exports.explain(house, who) for who in people]
+    stories = [explain(house, who) for who in people]
     house.store.engine.dispose()
     shutil.rmtree(root)
     return Left(kept, written, stories)

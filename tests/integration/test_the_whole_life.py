@@ -14,7 +14,7 @@ from reconciliation import steps as proving
 from reconciliation.reports.pack_check import verify_pack
 from schemas.errors import InputRejected, PersonNeeded
 from tests.lib.scripted import Attempt, Story
-from treasury import exports
+from treasury.story import explain
 
 
 def who(number: int) -> str:
@@ -112,9 +112,9 @@ def _the_end(story: Story) -> None:
         proving.reconcile(story.house, period)
         pack = proving.report(story.house, period, story.root / "report", data_docs=False)["pack"]
         assert verify_pack(Path(pack))["period"] == period
-    told = [step["facts"]["act"] for step in exports.explain(story.house, MONTHLY) if step["what"] == "reissue"]
+    told = [step["facts"]["act"] for step in explain(story.house, MONTHLY) if step["what"] == "reissue"]
     assert told == ["propose", "approve"]
-    assert exports.explain(story.house, LAZY)[-1]["facts"]["verdict"] == "lapsed"
+    assert explain(story.house, LAZY)[-1]["facts"]["verdict"] == "lapsed"
 
 
 def test_what_two_people_agree_on_is_what_a_code_asks_for(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ PROMISED = {
     "events": "seq at actor kind subject details previous_hash hash",
     "quarantine": "table row reason source",
     "funds": "reference amount_idr at person issued_on fiscal_year corrects",
+    "receivables": "claim participant_id reason noticed_on repay_by amount_idr repaid_idr open_idr age_days state",
+    "repayments": "reference claim amount_idr person at corrects",
+    "deposits": "deposit ntpn ntb amount_idr cash_idr returned_idr repaid_idr fiscal_year period person at corrects",
+    "trial_balance": "known_at period channel fiscal_year account debits_idr credits_idr balance_idr transaction_count",
     "money": "known_at dimension key figure people_count transaction_count amount_idr",
 }
 
