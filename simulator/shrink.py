@@ -1,17 +1,23 @@
 """A failing world made smaller: people and troubles are left out while it still fails in the same way (delta debugging)."""
 
+import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import TypeVar
 
 from simulator.world import Plan, Played
 
 Item = TypeVar("Item", bound=Hashable)
-Play = Callable[[Plan], Played]
+Play = Callable[[Plan, date], Played]
+_PERSON = re.compile(r"P-(\d{6})")
 
 
 def shrink(played: Played, play: Play, say: Callable[[str], None], worlds_max: int = 200) -> Plan:
-    """The smallest plan found, in at most so many worlds, that still breaks the first claim that `played` broke."""
+    """The smallest plan found, in at most so many worlds, that still breaks the first claim that `played` broke.
+
+    A smaller world is played no longer than the first was: what holds till then counts as holding.
+    """
     assert played.violations, "only a world that fails is made smaller"
     claim = played.violations[0].claim
     tried: dict[Plan, bool] = {}
@@ -20,7 +26,7 @@ def shrink(played: Played, play: Play, say: Callable[[str], None], worlds_max: i
         if plan not in tried and len(tried) >= worlds_max:
             return False
         if plan not in tried:
-            tried[plan] = any(found.claim == claim for found in play(plan).violations)
+            tried[plan] = any(found.claim == claim for found in play(plan, played.last_day).violations)
             is_smaller = "still fails" if tried[plan] else "holds"
             say(f"{len(plan.people)} people, {len(plan.faults or ())} faults: {is_smaller}")
         return tried[plan]
@@ -28,6 +34,9 @@ def shrink(played: Played, play: Play, say: Callable[[str], None], worlds_max: i
     plan = replace(played.plan, faults=tuple(sorted(played.faults)))
     if not fails(plan):
         return played.plan
+    named = {int(number) for found in played.violations for number in _PERSON.findall(f"{found.subject} {found.found}")}
+    alone = replace(plan, people=tuple(sorted(named & set(plan.people))))
+    plan = alone if alone.people and fails(alone) else plan
     for _ in range(2):
         size = (len(plan.people), len(plan.faults or ()))
         plan = replace(plan, people=tuple(_least(plan.people, _with_people(plan, fails))))

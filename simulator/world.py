@@ -76,6 +76,7 @@ class Played:
     credits: int
     chain_head: str
     trace_digest: str
+    last_day: date
 
 
 class Settle(Protocol):
@@ -170,12 +171,12 @@ class World:
 
     # --- a day ----------------------------------------------------------------------------------------------------------
 
-    def play(self, stop_at_violation: bool = True) -> Played:
-        """Play to the end, or to the first violation."""
+    def play(self, until: date | None = None) -> Played:
+        """Play to the end, to the first violation, or to the end of a day."""
         for number in range(self.days):
             day = self._start + timedelta(days=number)
             self._play_day(day)
-            if self.desk.violations and stop_at_violation:
+            if self.desk.violations or day == until:
                 return self.played()
         self.chance.calm()
         for desk in self.desks:
@@ -244,4 +245,5 @@ class World:
             credits=sum(movement["kind"] == "credit" for movement in self.truth.movements),
             chain_head=self.pipeline.head(),
             trace_digest=self.trace.hexdigest(),
+            last_day=self.agenda.today,
         )

@@ -186,14 +186,14 @@ def settle(home: Path, start: date, lines: Mapping[str, BankLine], hook: Hook, s
     )
 
 
-def play(plan: Plan, tell: Callable[[str], None] | None = None) -> Played:
-    """Play a world in a folder in memory that is gone afterwards, up to its first violation."""
+def play(plan: Plan, until: date | None = None, tell: Callable[[str], None] | None = None) -> Played:
+    """Play a world in a folder in memory that is gone afterwards, up to its first violation or the end of a day."""
     memory = Path("/dev/shm")  # noqa: S108 - a name of its own in it; where there is none, the system's folder
     pa.set_cpu_count(1)  # tables of a few hundred rows: threads cost more than they bring
     with tempfile.TemporaryDirectory(prefix="salur-world-", dir=memory if memory.is_dir() else None) as folder:
         world = World(plan, Path(folder), settle, Oracle(), tell)
         try:
-            return world.play()
+            return world.play(until)
         finally:
             world.pipeline.restart()
 
@@ -206,7 +206,7 @@ def simulate(
     Errors: ProofFailed with the violations, once everything is said.
     """
     logging.disable(logging.ERROR)  # what banks send in a world is wrong on purpose
-    played = play(plan, tell)
+    played = play(plan, None, tell)
     result = {
         "seed": plan.seed,
         "months": plan.months,
