@@ -171,7 +171,7 @@ class TestBanks:
             (
                 "silent",
                 [("missing_at_bank", "an answer by 2020-07-02T02:00:00Z", "8 of 8 silent")],
-                {"submitted": COUNT},
+                {"unknown": COUNT},
             ),
             ("late_statement", [], {"debited": COUNT}),
             ("duplicated_answer", [], {"debited": COUNT}),
@@ -225,7 +225,7 @@ class TestBanks:
         sent = sent_to(home, "exceptions_only", rejects=400_000)
         report, *_ = sent.answers()
         sent.receive([report])
-        assert set(sent.tally()) == {"rejected", "submitted"}
+        assert set(sent.tally()) == {"rejected", "unknown"}
         assert sum(sent.tally().values()) == COUNT
 
     def test_a_late_file_changes_yesterdays_answer_and_both_are_kept(self, home: Path) -> None:
@@ -242,17 +242,17 @@ class TestBanks:
         assert len({run["archive_key"] for run in runs}) == len(runs) == 2
         assert events(sent.house, "reconciled") == [run["run_id"] for run in runs]
 
-    def test_who_is_not_named_by_a_report_keeps_the_state_before_it(self, home: Path) -> None:
+    def test_who_is_not_named_by_any_report_in_time_is_unknown(self, home: Path) -> None:
         """Most of a file settles; the few of whom nothing is said are not carried along."""
         sent = sent_to(home)
         (report, data), *_ = sent.answers()
         with sent.house.store.reading() as connection:
             silent = str(connection.scalar(sa.select(store.instructions.c.end_to_end_id)))
         sent.receive([(report, without(data, silent))])
-        assert sent.tally() == {"debited": COUNT - 1, "submitted": 1}
-        assert instruction_states(sent.house)[silent] == "submitted"
+        assert sent.tally() == {"debited": COUNT - 1, "unknown": 1}
+        assert instruction_states(sent.house)[silent] == "unknown"
         proving.reconcile(sent.house, PERIOD)
-        assert instruction_states(sent.house)[silent] == "submitted"
+        assert instruction_states(sent.house)[silent] == "unknown"
         sent.receive([(f"late-{report}", data)])
         assert sent.tally() == {"debited": COUNT}
 
@@ -310,7 +310,7 @@ class TestBanks:
     def test_a_banks_answer_from_another_bank_moves_nobody(self, home: Path) -> None:
         sent = sent_to(home)
         sent.receive(sent.answers(), bank="bni")
-        assert sent.tally() == {"submitted": COUNT}
+        assert sent.tally() == {"unknown": COUNT}
 
     def test_a_proof_that_does_not_hold_is_said_once_it_is_kept(self, home: Path) -> None:
         sent = sent_to(home)
