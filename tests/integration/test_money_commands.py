@@ -135,3 +135,31 @@ def test_what_cannot_be_ends_with_its_code_and_records_nothing(sent: Salur, code
     before = sent.ask("money")
     assert sent.ask(*words.split(), code=code)["error"]["exit_code"] == code
     assert sent.ask("money") == before
+
+
+def test_a_claim_its_repayment_and_a_deposit_by_commands_and_proved_again_from_the_pack(
+    sent: Salur, tmp_path: Path
+) -> None:
+    who = "CONTOH0001"
+    told = sent.ask("clawback", who, "--reason", "tidak berhak", "--as", "siti", "--benefit", "incentive")
+    assert (told["claim"], told["amount_idr"]) == ("C000001", TRANCHE)
+    sent.ask("clawback-confirm", "C000001", "--as", "siti", code=13)
+    sent.ask("clawback-confirm", "C000001", "--as", "budi", "--noticed-on", "2020-07-02")
+    sent.ask("repaid", "C000001", "--amount", "400000", "--reference", "BNI-1", "--as", "siti")
+    numbers = ("--ntpn", "0A1B2C3D4E5F6G7H", "--ntb", "202007030001", "--as", "rina")
+    sent.ask("deposit", "--amount", "700001", *numbers, code=10)
+    assert sent.ask("deposit", "--amount", "700000", *numbers)["cash_idr"] == 300_000
+    (row,) = sent.ask("receivables", "--period", PERIOD)["receivables"]
+    assert (row["open_idr"], row["state"], row["repay_by"]) == (200_000, "open", "2020-08-31")
+    assert sent.ask("receivables", at="2020-09-01T09:00:00+07:00")["overdue_idr"] == 200_000
+    balance = {row["account"]: row["balance_idr"] for row in sent.ask("trial-balance", "--bank", "ovo")["accounts"]}
+    assert {account: idr for account, idr in balance.items() if idr} == {
+        "cash": -COUNT * TRANCHE, "credited": COUNT * TRANCHE, "receivable": 200_000, "claims": -TRANCHE,
+        "deposited": 400_000,
+    }  # fmt: skip
+    of_all = sent.ask("trial-balance")
+    assert sum(row["balance_idr"] for row in of_all["accounts"]) == 0
+    assert {"allocated", "funded", "released", "credited"} <= of_all["beside"].keys()
+    sent.ask("reconcile", "--period", PERIOD)
+    pack = sent.ask("report", "--period", PERIOD, "--out", tmp_path / "report")["pack"]
+    assert sent.ask("verify", pack)["period"] == PERIOD
