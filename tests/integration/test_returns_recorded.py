@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,18 @@ def home(instructed_once: Path, tmp_path: Path, database: Database) -> Iterator[
     """The instructed home, copied."""
     with database.copied(instructed_once, tmp_path) as copied:
         yield copied
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That home on SQLite alone, for what says the same on any database."""
+    return instructed(tmp_path_factory.mktemp("on_sqlite"))
+
+
+def copy_of(root: Path, to: Path) -> Path:
+    """The home of a copy of that folder."""
+    shutil.copytree(root, to)
+    return to / "home"
 
 
 def kinds(house: House) -> dict[str, int]:
@@ -75,8 +88,8 @@ def test_a_return_told_by_a_notification_ends_the_attempt_and_its_statement_adds
     assert (kinds(sent.house), unproved(sent.house), ends(sent.house)) == ({}, [], [("returned", "return", "AC04")])
 
 
-def test_a_pack_that_holds_returns_and_a_superseded_statement_is_verified(home: Path, tmp_path: Path) -> None:
-    sent = sent_to(home, "returned_after_credit+return_notified+statement_corrected")
+def test_a_pack_that_holds_returns_and_a_superseded_statement_is_verified(on_sqlite: Path, tmp_path: Path) -> None:
+    sent = sent_to(copy_of(on_sqlite, tmp_path / "copy"), "returned_after_credit+return_notified+statement_corrected")
     sent.receive(sent.answers() + sent.bank.close_day() + sent.bank.close_day())
     proving.reconcile(sent.house, PERIOD)
     assert set(kinds(sent.house)) == {"statement_conflict"}
@@ -161,23 +174,21 @@ MIXED = (
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", MIXED)
 def test_the_same_files_in_any_order_leave_the_same_record_or_a_break_of_each_payment_that_differs(
-    home: Path, fault: str, tmp_path: Path, database: Database
+    on_sqlite: Path, fault: str, tmp_path: Path
 ) -> None:
-    sent = sent_to(home, fault, rejects=250_000)
+    sent = sent_to(copy_of(on_sqlite, tmp_path / "sent"), fault, rejects=250_000)
     answers = sent.answers() + sent.bank.close_day() + sent.bank.close_day()
+    sent.house.store.engine.dispose()
     outcomes = []
     for seed in range(2):
-        with database.copied(home.parent, tmp_path / f"order{seed}") as copied:
-            house = opened(copied, LATER)
-            mine = sent._replace(house=house)
-            mine.receive(random.Random(seed).sample(answers, len(answers)))
-            proving.reconcile(house, PERIOD)
-            with house.store.reading() as connection:
-                rows = queries.breaks_in_force(connection).to_pylist()
-            named = {row["end_to_end_id"] for row in rows if row["state"] == "open"}
-            outcomes.append((instruction_states(house), named))
-            assert unproved(house) == []
-            house.store.engine.dispose()
+        mine = sent._replace(house=opened(copy_of(tmp_path / "sent", tmp_path / f"order{seed}"), LATER))
+        mine.receive(random.Random(seed).sample(answers, len(answers)))
+        proving.reconcile(mine.house, PERIOD)
+        with mine.house.store.reading() as connection:
+            rows = queries.breaks_in_force(connection).to_pylist()
+        named = {row["end_to_end_id"] for row in rows if row["state"] == "open"}
+        outcomes.append((instruction_states(mine.house), named))
+        assert unproved(mine.house) == []
     first, _ = outcomes[0]
     for states, named in outcomes[1:]:
         differing = {reference for reference in first if first[reference] != states[reference]}
