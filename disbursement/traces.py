@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from banks import exchange
 from banks.exchange import BankConnection, BankRefuses, RemoteFile
@@ -21,6 +22,7 @@ from ledger.instants import to_micros
 from ledger.parquet import get_table
 from ledger.store import Connection
 from schemas.errors import PersonNeeded
+from schemas.fields import TEXT
 
 _WORD = re.compile(rb"[0-9A-Z]{15,35}")
 """What an identifier of ours may look like in the bytes of a file."""
@@ -66,8 +68,9 @@ def traces(house: House, channel: str, line: BankConnection | None) -> Iterator[
         sent = set(queries.file_standing(connection)) - unsent
         fetched = queries.recorded_names(connection, channel)
         answers = [row for row in queries.inbound(connection).to_pylist() if row["bank"] == channel]
+    looked_for = pa.array(sorted(ours), TEXT)
     for row in answers if ours else ():
-        if named := _named(house.archive, row) & ours:
+        if named := _named(house.archive, row, looked_for):
             yield Trace(f"answer {row['file_name']}", frozenset(named))
     if ours and line is not None:
         yield from _at_the_bank(line, ours, sent, fetched)
@@ -100,13 +103,14 @@ def _words(data: bytes) -> set[str]:
     return {word.decode() for word in _WORD.findall(data)}
 
 
-def _named(archive: Archive, row: dict[str, Any]) -> set[str]:
-    """Which ids a file that was received names, as it was read."""
+def _named(archive: Archive, row: dict[str, Any], looked_for: pa.Array) -> set[str]:
+    """Which of the ids looked for a file names that was received, as it was read."""
     named: set[str] = set()
     for key in (row["archive_key"] or "").split():
-        table: pa.Table = get_table(archive, key)
+        table = get_table(archive, key)
         for name in set(_NAMED) & set(table.column_names):
-            named.update(value for value in table.column(name).unique().to_pylist() if value)
+            column = table.column(name)
+            named.update(column.filter(pc.is_in(column, value_set=looked_for)).to_pylist())
     return named
 
 

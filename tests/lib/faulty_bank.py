@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class FaultyBank:
         self.root, self.fault, self.whole, self.takes_away = folder / "root", fault, whole, takes_away
         self.delivered: list[bytes] = []
         """Each whole upload that got its final name, in order, as the bank reads it."""
+        self.meanwhile: Callable[[], object] = lambda: None
+        """What happens while a file is being written."""
         for name in ("in", "out"):
             (self.root / name).mkdir(parents=True)
         self.key = folder / "client_key"
@@ -115,6 +117,7 @@ class _Folder(asyncssh.SFTPServer):
         return opened
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
+        self._bank.meanwhile()
         cut_at = self._bank.cut_at
         if cut_at is not None and offset + len(data) >= cut_at:
             super().write(file_obj, offset, data[: cut_at - offset])

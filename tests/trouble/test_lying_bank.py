@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from disbursement import steps
+from ledger.lock import LockLost
 from schemas.errors import PersonNeeded, SalurError, TryLater
+from tests.lib.databases import Database, Server
 from tests.lib.faulty_bank import FAULTS, faulty_bank
 from tests.lib.small_home import bytes_of, file_states, released, small_home
 
@@ -44,3 +46,25 @@ def test_a_file_is_handed_over_once_whatever_the_server_does(tmp_path: Path, fau
     else:
         assert (state, whole) == ("submitted", [data])
     assert house.path.exists()
+
+
+@pytest.mark.needs("postgresql")
+def test_a_sender_that_lost_its_lock_names_no_file_and_the_next_run_does(tmp_path: Path, postgresql: Server) -> None:
+    database = Database(postgresql)
+    with database.for_home() as dsn:
+        house = small_home(tmp_path, dsn)
+        released(house)
+        data = bytes_of(house, "B1-1.xml")
+        (tmp_path / "bank").mkdir()
+        with faulty_bank(tmp_path / "bank", "none", len(data)) as bank:
+            online = replace(house, config={**house.config, "banks": {"bni": bank.connection}})
+            name = house.store.engine.url.database
+            ended = f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'"
+            bank.meanwhile = lambda: postgresql.execute(ended)
+            with pytest.raises(LockLost):
+                steps.submit(online)
+            assert (bank.delivered, file_states(house)) == ([], {"B1-1.xml": "unknown"})
+            bank.meanwhile = lambda: None
+            steps.submit(online)
+            assert (bank.delivered, file_states(house)) == ([data], {"B1-1.xml": "submitted"})
+        house.store.engine.dispose()
