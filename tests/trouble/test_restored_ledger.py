@@ -164,7 +164,7 @@ class TestHomeRestoredToo:
         before = [path.name for path in day.inbox]
         assert "was never sent" in day.submit(code=13)["error"]["what"]
         assert [path.name for path in day.inbox] == before
-        assert [row["state"] for row in day.salur.ask("recover")["files"]] == ["unknown"]
+        assert [row["state"] for row in day.salur.ask("recover", at=NEXT_DAY)["files"]] == ["unknown"]
         assert day.paid() == PAID
         assert day.submit() == {"files": []}
         assert len(day.arrived) == 1
