@@ -19,6 +19,7 @@ import asyncssh
 
 from banks.profiles import AFTER_ARRIVAL, Profile
 from schemas.errors import InputRejected, PersonNeeded, SalurError, TryLater
+from schemas.failpoints import around, parts
 
 DOWNLOAD_BYTES_MAX = 1 << 30
 """No answer of a bank is larger; what is, is left where it lies until a person has looked."""
@@ -194,7 +195,8 @@ def download(
             raise InputRejected(
                 f"{name} at bank {connection.code} has {size} bytes.", f"{bytes_max} is the limit.", "Ask the bank."
             )
-        return size, await _read(client, path, bytes_max + 1)
+        with around("bank read"):
+            return size, await _read(client, path, bytes_max + 1)
 
     size, data = _look(connection, work, bytes_max)
     if len(data) != size:
@@ -273,20 +275,23 @@ async def _send(
     try:
         async with asyncio.timeout(seconds):
             try:
-                async with client.open(temporary, "wb") as file:
-                    await file.write(data)
+                with around("bank write"):
+                    async with client.open(temporary, "wb") as file:
+                        for part in parts("bank write", data):
+                            await file.write(part)
                 if await _read(client, temporary) != data:
                     raise BankUnreachable(
                         "The bytes read back are not those sent.", "Nothing was sent.", "Try again later."
                     )
             except (asyncssh.SFTPError, BankUnreachable) as error:
                 if not isinstance(error, LOST):
-                    with suppress(asyncssh.SFTPError):
+                    with suppress(asyncssh.SFTPError), around("bank removal"):
                         await client.remove(temporary)
                 raise
             before_naming()
             try:
-                await client.rename(temporary, final)
+                with around("bank naming"):
+                    await client.rename(temporary, final)
             except asyncssh.SFTPError as error:
                 if not isinstance(error, LOST):
                     await _take_back(connection, client, temporary)
@@ -300,7 +305,8 @@ async def _send(
 
 async def _take_back(connection: BankConnection, client: Session, temporary: str) -> None:
     try:
-        await client.remove(temporary)
+        with around("bank removal"):
+            await client.remove(temporary)
     except asyncssh.SFTPError as error:
         raise _broken_off(connection, error, temporary.removesuffix(connection.temporary_suffix)) from None
 

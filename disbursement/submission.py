@@ -32,6 +32,7 @@ from ledger.keyring import sha256_hex
 from ledger.lock import alone
 from ledger.store import Connection
 from schemas.errors import EvidenceDamaged, InputRejected, PersonNeeded, SalurError, TryLater, first_of
+from schemas.failpoints import around, parts
 from schemas.identifiers import same_person
 
 _SENDABLE = ("released", "unknown")
@@ -230,7 +231,8 @@ def _by_hand(house: House, task: Task, folder: Path) -> None:
             _intend(house, task, way)
         except SalurError:
             if not _may_be_begun(house, task):
-                _hidden(folder, task.name).unlink(missing_ok=True)
+                with around("hand removal"):
+                    _hidden(folder, task.name).unlink(missing_ok=True)
             raise
     _name(folder, task.name)
     _confirm(house, task, proof)
@@ -359,9 +361,10 @@ def _is_there(target: Path, data: bytes) -> bool:
 def _write(target: Path, data: bytes) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
+        with around("hand write"), target.open("wb") as stream:
+            for part in parts("hand write", data):
+                stream.write(part)
+                stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
         raise _unwritable(target.parent, error) from None
@@ -374,7 +377,8 @@ def _name(folder: Path, name: str) -> None:
     else of ours writes here (`alone`), and that the name is free has been looked at.
     """
     try:
-        _hidden(folder, name).rename(folder / name)
+        with around("hand naming"):
+            _hidden(folder, name).rename(folder / name)
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from ledger.keyring import Keyring, sha256_hex
 from ledger.stores import reason_of, store_errors
 from schemas.errors import EvidenceDamaged, TryLater
+from schemas.failpoints import around, parts
 
 CHUNK_BYTES = 4 * 1024 * 1024
 _TAG_BYTES = 16
@@ -62,8 +63,10 @@ class Archive:
             if self._fs.exists(path):
                 return key
             self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
-            self._write_sealed(partial, key, chunks)
-            self._fs.mv(partial, path)
+            with around("archive write"):
+                self._write_sealed(partial, key, chunks)
+            with around("archive naming"):
+                self._fs.mv(partial, path)
         except store_errors() as error:
             with suppress(*store_errors()):  # room for the next attempt
                 self._fs.rm(partial)
@@ -78,7 +81,8 @@ class Archive:
             for following in chunks:
                 target.write(self._keyring.seal_chunk(key, number, False, held))
                 number, held = number + 1, following
-            target.write(self._keyring.seal_chunk(key, number, True, held))
+            for part in parts("archive write", self._keyring.seal_chunk(key, number, True, held)):
+                target.write(part)
             target.flush()
             with suppress(io.UnsupportedOperation, AttributeError):  # a local file; elsewhere the store answers for it
                 os.fsync(target.fileno())
@@ -117,7 +121,8 @@ class Archive:
         path = posixpath.join(self._root, MARKS, key)
         try:
             self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
-            self._fs.pipe_file(path, b"")
+            with around("archive mark"):
+                self._fs.pipe_file(path, b"")
         except store_errors() as error:
             raise TryLater(
                 "The archive cannot be written.", reason_of(error), "Free space or mend the store."

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from schemas.errors import EvidenceDamaged, InputRejected
+from schemas.failpoints import around
 
 KEY_BYTES = 32
 MAC_HEX_DIGITS = 32
@@ -31,13 +32,15 @@ def new_key_file(path: Path) -> None:
     coming = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         handle = os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
+        with around("key write"), os.fdopen(handle, "w", encoding="ascii") as stream:
             stream.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode("ascii") + "\n")
             stream.flush()
             os.fsync(stream.fileno())
-        os.link(coming, path)  # whole, and never over one that is there
+        with around("key naming"):
+            os.link(coming, path)  # whole, and never over one that is there
     finally:
-        coming.unlink(missing_ok=True)
+        with around("key removal"):
+            coming.unlink(missing_ok=True)
 
 
 def load_keyring(path: Path) -> "Keyring":

@@ -17,6 +17,7 @@ from ledger import store
 from ledger.house import House
 from ledger.instants import from_micros
 from schemas.errors import TryLater
+from schemas.failpoints import around
 
 FILE = "sent.jsonl"
 INTENDED, RECOVERED = "submission_intended", "sending_recovered"
@@ -61,8 +62,9 @@ def leave(house: House, mark: Mark) -> None:
     try:
         handle = os.open(house.path / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(handle, b"\n" + line + b"\n")  # whatever a full disk left of an earlier one ends here
-            os.fsync(handle)
+            with around("mark"):
+                os.write(handle, b"\n" + line + b"\n")  # whatever a full disk left of an earlier one ends here
+                os.fsync(handle)
         finally:
             os.close(handle)
     except OSError as error:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from ledger.dialects import Rows, dialect_of, make_insert_only, parse_dsn, text_type
 from schemas.codes import ACCOUNTS
 from schemas.errors import InputRejected, TryLater
+from schemas.failpoints import around
 from schemas.fields import BYTES, DATE, FIELDS, FLAG, INSTANT, WHOLE
 from schemas.tables import TABLES
 
@@ -343,7 +344,8 @@ class Store:
                 begun.rollback()
                 raise
             try:
-                begun.commit()
+                with around("commit"):
+                    begun.commit()
             except sa.exc.DBAPIError as error:
                 if self.dialect.is_lost(error):
                     raise _unknown() from None

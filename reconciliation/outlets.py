@@ -25,6 +25,7 @@ from ledger.parquet import to_parquet
 from ledger.stores import reason_of, store_errors
 from platforms.client import Client, Patience
 from schemas.errors import InputRejected, TryLater, WrongUsage
+from schemas.failpoints import around
 from schemas.tables import instants_as_text
 
 PAGE_ROWS = 1000
@@ -136,7 +137,8 @@ class Folder:
         if self.has(notice):
             is_same = self._fs.cat_file(self._path(name)) == manifest
             for each in files:
-                self._fs.rm_file(self._partial(each))
+                with around("outlet removal"):
+                    self._fs.rm_file(self._partial(each))
             if not is_same:
                 raise InputRejected(
                     f"The outlet {self.name} holds another {notice}.",
@@ -146,9 +148,13 @@ class Folder:
             return manifest
         self._put_aside(name, iter([manifest]))
         for each in [*files, name]:  # the manifest last: where it is, all is
-            with suppress(FileNotFoundError):  # some servers refuse to rename onto a name that is there
+            with (
+                suppress(FileNotFoundError),
+                around("outlet removal"),
+            ):  # some servers refuse to rename onto a name that is there
                 self._fs.rm_file(self._path(each))
-            self._fs.mv(self._partial(each), self._path(each))
+            with around("outlet naming"):
+                self._fs.mv(self._partial(each), self._path(each))
         return manifest
 
     def _path(self, name: str) -> str:
@@ -160,7 +166,7 @@ class Folder:
     def _put_aside(self, name: str, chunks: Iterator[bytes]) -> str:
         """Write bytes under a temporary name; their SHA-256."""
         digest = hashlib.sha256()
-        with self._fs.open(self._partial(name), "wb") as target:
+        with around("outlet write"), self._fs.open(self._partial(name), "wb") as target:
             for chunk in chunks:
                 digest.update(chunk)
                 target.write(chunk)

@@ -23,6 +23,7 @@ from reconciliation.outlets import open_outlets
 from reconciliation.reports import money, trial
 from schemas.codes import REISSUE_OWNER
 from schemas.errors import EXIT_DONE, SalurError, WrongUsage
+from schemas.failpoints import around
 from schemas.money import format_idr
 from schemas.tables import TABLES as TABLES_BY_NAME
 from schemas.tables import instants_as_text
@@ -135,11 +136,13 @@ def write(house: House, name: str, period: str | None, out: Path) -> int:
     rows = table(house, name, period)
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}.partial")
-    if out.suffix == ".csv":
-        pa_csv.write_csv(instants_as_text(rows), unfinished, pa_csv.WriteOptions(quoting_style="needed"))
-    else:
-        pq.write_table(rows, unfinished)
-    unfinished.replace(out)
+    with around("export write"):
+        if out.suffix == ".csv":
+            pa_csv.write_csv(instants_as_text(rows), unfinished, pa_csv.WriteOptions(quoting_style="needed"))
+        else:
+            pq.write_table(rows, unfinished)
+    with around("export naming"):
+        unfinished.replace(out)
     return int(rows.num_rows)
 
 

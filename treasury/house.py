@@ -16,6 +16,7 @@ from ledger.instants import to_micros
 from ledger.keyring import load_keyring, new_key_file
 from ledger.store import Store
 from schemas.errors import InputRejected, TryLater
+from schemas.failpoints import around
 
 CONFIG = "salur.toml"
 KEY = "keys/master.key"
@@ -87,8 +88,10 @@ def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive:
             (path / "archive").mkdir(exist_ok=True)
             settings = {"dsn": _quoted(dsn), "archive": _quoted(archive or "archive")}
             coming = config.with_name(f".{CONFIG}.part")
-            coming.write_text(_TEMPLATE.format(**settings), encoding="utf-8")
-            coming.replace(config)  # a home is one from here on, and whole
+            with around("config write"):
+                coming.write_text(_TEMPLATE.format(**settings), encoding="utf-8")
+            with around("config naming"):
+                coming.replace(config)  # a home is one from here on, and whole
     except OSError as error:
         raise TryLater(
             f"The home {path} cannot be written.", error.strerror or type(error).__name__, "Give another --home."
@@ -99,7 +102,8 @@ def init_house(home: Path | None, at: datetime, dsn: str | None = None, archive:
 
 
 def _write_secret(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with around("password write"), os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
 
 

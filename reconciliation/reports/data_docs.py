@@ -6,7 +6,6 @@ are taken out, one small style stands in for the library's, and the index, which
 
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from reconciliation.reports import html, words
 from reconciliation.reports.facts import CycleFacts
 from schemas import checks
 from schemas.checks import Validated
+from schemas.failpoints import around
 from schemas.suites import suite
 
 INDEX = "index.html"
@@ -40,19 +40,30 @@ def write_docs(facts: CycleFacts, out: Path) -> Path | None:
     folder = out / "data-docs" / facts.period
     validated = _validated(facts)
     if not validated:
-        shutil.rmtree(folder, ignore_errors=True)
+        with around("docs removal"):
+            shutil.rmtree(folder, ignore_errors=True)
         return None
-    with tempfile.TemporaryDirectory(dir=out, prefix=".data-docs-") as made:
-        site = Path(made) / "site"
-        checks.build_docs(validated, site)
-        shutil.rmtree(site / "static")
-        for page in sorted(site.rglob("*.html")):
-            page.write_text(offline(page.read_text(encoding="utf-8")), encoding="utf-8")
-        (site / INDEX).write_text(_index(facts, validated, site), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
+    site = out / f".data-docs-{facts.period}"
+    try:
+        with around("docs write"):
+            shutil.rmtree(site, ignore_errors=True)  # what a process has left that was killed
+            _write_site(facts, validated, site)
+        with around("docs removal"):
+            shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(exist_ok=True)
-        site.rename(folder)
+        with around("docs naming"):
+            site.rename(folder)
+    finally:
+        shutil.rmtree(site, ignore_errors=True)
     return folder / INDEX
+
+
+def _write_site(facts: CycleFacts, validated: Sequence[Validated], site: Path) -> None:
+    checks.build_docs(validated, site)
+    shutil.rmtree(site / "static")
+    for page in sorted(site.rglob("*.html")):
+        page.write_text(offline(page.read_text(encoding="utf-8")), encoding="utf-8")
+    (site / INDEX).write_text(_index(facts, validated, site), encoding="utf-8")
 
 
 def offline(page: str) -> str:

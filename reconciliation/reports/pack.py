@@ -26,6 +26,7 @@ from reconciliation.reports.pack_check import FORMAT, MANIFEST, VERSION, canonic
 from reconciliation.reports.pack_report import pages, stated
 from reconciliation.reports.qualified import qualifications
 from schemas.errors import TryLater
+from schemas.failpoints import around
 from schemas.tables import empty
 
 __all__ = ["verify_pack", "write_pack"]
@@ -92,13 +93,14 @@ def _write(path: Path, members: Mapping[str, bytes]) -> Path:
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(partial, "w") as archive:
+        with around("pack write"), zipfile.ZipFile(partial, "w") as archive:
             for name, content in sorted(members.items()):
                 entry = zipfile.ZipInfo(name, _DATE)
                 entry.external_attr = 0o644 << 16
                 packed = zipfile.ZIP_STORED if name.endswith(".parquet") else zipfile.ZIP_DEFLATED
                 archive.writestr(entry, content, packed)
-        partial.replace(path)
+        with around("pack naming"):
+            partial.replace(path)
     except OSError as error:
         raise TryLater(
             f"The pack {path.name} cannot be written.", error.strerror or type(error).__name__, "Give another --out."

@@ -20,6 +20,7 @@ from reconciliation.reports.pack_report import made_by
 from reconciliation.reports.tables import tables
 from reconciliation.reports.workbook import workbook
 from schemas.errors import TryLater
+from schemas.failpoints import around
 
 MANIFEST = "manifest.json"
 
@@ -70,7 +71,8 @@ def _write_tables(folder: Path, facts: CycleFacts, found: Mapping[str, pa.Table]
         listed[f"{name}.parquet"] = {"sha256": sha256, "bytes": len(content), "rows": table.num_rows}
     for old in folder.glob("*.parquet"):
         if old.name not in listed:
-            old.unlink()
+            with around("report removal"):
+                old.unlink()
     said = {
         "format": "salur-report-tables",
         "version": 1,
@@ -93,6 +95,8 @@ def _hashes(folder: Path, out: Path) -> dict[str, str]:
 def _written(path: Path, content: bytes) -> dict[str, str]:
     """Write a file under its name only when it is complete; returns its name and SHA-256."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    with around("report write"):
+        partial.write_bytes(content)
+    with around("report naming"):
+        partial.replace(path)
     return {path.name: hashlib.sha256(content).hexdigest()}
