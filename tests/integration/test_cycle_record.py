@@ -77,6 +77,7 @@ def test_an_approved_resolution_ends_when_its_break_changes(home: Path) -> None:
 
 def test_what_was_received_is_reconciled_once_however_the_taking_ended(home: Path) -> None:
     sent = sent_to(home)
+    proving.reconcile(sent.house, PERIOD)  # its silence, which is to be reconciled too
     assert proving.unreconciled(sent.house) == []
     report, *rest = sent.answers()
     one = take(report[1], BANK, report[0], sent.house.archive, set())
