@@ -54,6 +54,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument("--months", type=int, default=4)
+    parser.add_argument("--no-clean", action="store_true", help="leave out the packages as they are")
     asked = parser.parse_args()
     patches = [patch for patch in sorted(MUTANTS.glob("*.patch")) if not asked.only or patch.stem in asked.only]
     needed, missed = 1, list[str]()
@@ -68,10 +69,12 @@ def main() -> int:
             needed = max(needed, found[0])
         told = "not found" if found is None else f"{found[0]:3} seeds: {found[1]}"
         print(f"{patch.stem:<34} {told} ({time.monotonic() - began:.0f} s)", flush=True)
-    with tempfile.TemporaryDirectory(prefix="salur-mutant-") as folder:
-        copied(Path(folder), None)
-        clean = first_found(Path(folder), needed, asked.people, asked.months)
-    print(f"as it is: {f'seed {clean[0]}: {clean[1]}' if clean else f'nothing in {needed} seeds'}")
+    clean = None
+    if not asked.no_clean:
+        with tempfile.TemporaryDirectory(prefix="salur-mutant-") as folder:
+            copied(Path(folder), None)
+            clean = first_found(Path(folder), needed, asked.people, asked.months)
+        print(f"as it is: {f'seed {clean[0]}: {clean[1]}' if clean else f'nothing in {needed} seeds'}")
     print(f"{len(patches) - len(missed)} of {len(patches)} found.")
     return 12 if missed or clean else 0
 

@@ -1,0 +1,42 @@
+"""Two homes with other keys that live through the same months write the same files, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from simulator.observed import Day, Violation
+from simulator.oracle import Oracle
+from simulator.world import BankLine, Plan, World
+from treasury import worlds
+
+PLAN = Plan(seed=11, months=1, people=tuple(range(1, 31)), profile="usual")
+
+
+def files(folder: Path, keys_of: int, judge: Callable[[Day], list[Violation]]) -> dict[str, str]:
+    """SHA-256 by name of all files of the world, played in a home whose keys are another seed's."""
+
+    def settle(
+        home: Path, start: date, lines: Mapping[str, BankLine], hook: Callable[[str], None], _seed: int
+    ) -> worlds.HomePipeline:
+        return worlds.settle(home, start, lines, hook, keys_of)
+
+    world = World(PLAN, folder, settle, judge)
+    played = world.play()
+    assert played.violations == ()
+    return {row["file_name"]: row["sha256"] for row in world.observe().record.files}
+
+
+@pytest.mark.slow
+def test_the_files_of_a_history_are_the_same_bytes_in_another_home(tmp_path: Path) -> None:
+    first = files(tmp_path / "first", 1, Oracle())
+    again = Oracle()
+
+    def with_the_first(day: Day) -> list[Violation]:
+        day.derived_again.update(first if day.is_final_day else {})
+        return again(day)
+
+    assert files(tmp_path / "second", 2, with_the_first) == first != {}
