@@ -277,6 +277,12 @@ def last_ended(connection: sa.Connection) -> pa.Table:
     return rows.join(last, list(KEY), join_type="left semi")
 
 
+def at_of_an_end(connection: sa.Connection, at: datetime) -> int:
+    """When an end that is recorded now counts as recorded: never before the run that could not see it, whatever its clock said."""
+    run = last_run(connection)
+    return max(to_micros(at), run["at"]) if run else to_micros(at)
+
+
 def _ended_since(connection: sa.Connection, at_us: int) -> set[str]:
     """References of the attempts whose end was recorded at or after an instant."""
     i, e = store.instructions.c, store.attempt_ends.c

@@ -250,11 +250,12 @@ def _record(house: House, connection: Connection, found: Found) -> None:
         for row in matches.filter(differs).to_pylist()
     ]
     is_final = pc.is_in(matches["state"], pa.array(sorted(FINAL_WITHOUT_PAYMENT)))
+    ended_at = reissues.at_of_an_end(connection, house.at)
     ended = pc.and_(is_final, pc.and_(pc.is_valid(matches["evidence"]), pc.not_equal(was["state"], matches["state"])))
     ends = [
         _pick(before, "participant_id", "benefit", "sequence", "attempt")
         | _pick(row, "code_list", "reason_code", "evidence")
-        | {"end": row["state"], "at": at}
+        | {"end": row["state"], "at": ended_at}
         for row, before in zip(matches.filter(ended).to_pylist(), was.filter(ended).to_pylist(), strict=True)
     ]
     for table, new in ((store.file_states, moved), (store.instruction_states, own)):

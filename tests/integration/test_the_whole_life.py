@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,21 @@ def test_a_reissue_that_is_refused_in_its_own_month_goes_by_its_own_remedy(tmp_p
         proving.reconcile(story.house, "2020-06")
     assert story.standing()[who(1)] == ["rejected", "rejected"]
     assert verdicts(story) == {who(1): "needs_account"}
+
+
+def test_an_end_that_comes_after_a_run_by_a_clock_ahead_is_not_lost(tmp_path: Path) -> None:
+    story = Story(tmp_path, {(who(1), 1, 1): "TM01"})
+    story.begin(2)
+    story.at = datetime(2020, 6, 28, 2, tzinfo=UTC)
+    paying.entitle(story.house, "2020-06")
+    paying.instruct(story.house, "2020-06", "siti")
+    (batch,) = queries.batches(story.house.store)
+    paying.release(story.house, batch["batch"], "budi", batch["digest"], "cli")
+    (file,) = paying.submit(story.house, None, tmp_path / "out")["files"]
+    paying.entitle(replace(story.house, at=story.at + timedelta(days=2)), "2020-06")
+    story.answer(file["file_name"])
+    proving.reconcile(story.house, "2020-06")
+    assert verdicts(story) == {who(1): "undecided"}
 
 
 def test_nothing_is_reissued_while_evidence_disagrees_or_is_unread(tmp_path: Path) -> None:
