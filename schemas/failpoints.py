@@ -1,15 +1,15 @@
 """Named points around everything that a process cannot take back, at which a test may end it; nothing happens at them otherwise.
 
 A commit, a file's name, bytes handed to a bank: each stands inside `around`, and a test finds one that does not. `tests/crash`
-kills a process at every one of them. What is called there is set by nobody but a test, in its own process: no setting, no variable of the
-environment and no argument of a command reaches it.
+kills a process at every one of them, and a simulated programme (`treasury/worlds.py`) at some. What is called there is set by nobody else, and in
+their own process: no setting and no variable of the environment reaches it.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 reached: Callable[[str], None] | None = None
-"""What a test wants to know of each point, by its name; None in every other process."""
+"""What a test or a simulated programme wants to know of each point, by its name; None in every other process."""
 
 
 @contextmanager

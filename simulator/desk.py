@@ -17,7 +17,7 @@ from simulator.chance import Chance
 from simulator.observed import Row, Violation
 
 MAKER, CHECKER, NIGHT = "siti", "budi", "wati"
-_POINTS_MAX: Final = 24
+_POINTS_MAX: Final = 40
 """A crash strikes at one of a step's first so many points."""
 
 
@@ -50,9 +50,9 @@ class Points:
     where: str = ""
 
     def pass_by(self, name: str) -> None:
-        """A point is reached: nothing happens, mostly."""
+        """A point is reached (`schemas.failpoints`): nothing happens, mostly."""
         self.seen += 1
-        if self.guest is not None and name == "commit after" and self.seen >= self.guest[0]:
+        if self.guest is not None and name == "after commit" and self.seen >= self.guest[0]:
             (_, act), self.guest = self.guest, None
             act()
         if self.doom is not None and self.seen >= self.doom:

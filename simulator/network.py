@@ -19,19 +19,16 @@ _REFUSALS: dict[str, Callable[[], Exception]] = {
     "net.key_refused": lambda: asyncssh.PermissionDenied("key not accepted"),
     "net.host_key": lambda: asyncssh.HostKeyNotVerifiable("another host key"),
 }
-Hook = Callable[[str], None]
-"""Told the name of a point in a step's work; may raise, as a process that is killed there."""
 
 
 class Server:
-    """One bank's folders. `arrived` is told when a file gets its final name in `inbox`; `hook` before and after each change."""
+    """One bank's folders. `arrived` is told when a file gets its final name in `inbox`."""
 
-    def __init__(self, code: str, inbox: str, agenda: Agenda, chance: Chance, hook: Hook) -> None:
+    def __init__(self, code: str, inbox: str, agenda: Agenda, chance: Chance) -> None:
         self.code = code
         self.inbox = inbox
         self.files: dict[str, tuple[bytes, datetime]] = {}
         self.arrived: Callable[[str], None] = lambda _path: None
-        self.hook = hook
         self.chance = chance
         self._agenda = agenda
         self._sessions: dict[str, int] = {}
@@ -117,7 +114,6 @@ class Session:
 
     def write(self, path: str, data: bytes) -> None:
         """Lay bytes down: all, or as many as arrive before the line or the disk ends."""
-        self._server.hook("upload before")
         part = data[: self._server.chance.of("cut", self._where).randrange(len(data) + 1)]
         if self.strikes("net.cut_writing"):
             self._server.put(path, part)
@@ -126,7 +122,6 @@ class Session:
             self._server.put(path, part)
             raise asyncssh.SFTPNoSpaceOnFilesystem("disk full")
         self._server.put(path, part if self.strikes("net.changed_on_the_way") else data)
-        self._server.hook("upload after")
 
     async def rename(self, oldpath: str, newpath: str) -> None:
         """Give a file another name, unless it is taken; or say so, or say not so, against the truth."""
@@ -139,12 +134,10 @@ class Session:
             raise asyncssh.ConnectionLost("the line was cut")
         if self.strikes("net.rename_lie"):
             return
-        self._server.hook("rename before")
         del self._server.files[oldpath]
         self._server.put(newpath, data)
         if self._server.is_upload(newpath):
             self._server.arrived(newpath)
-        self._server.hook("rename after")
         if self.strikes("net.rename_done_refused"):
             raise asyncssh.SFTPFailure("failure")
         if self.strikes("net.acknowledgement_lost"):
@@ -167,6 +160,7 @@ class OpenFile:
     def __init__(self, session: Session, path: str) -> None:
         self._session = session
         self._path = path
+        self._written = b""
 
     async def __aenter__(self) -> "OpenFile":
         return self
@@ -182,6 +176,7 @@ class OpenFile:
         return data if size < 0 else data[:size]
 
     async def write(self, data: bytes) -> Any:
-        """Lay the bytes down."""
-        self._session.write(self._path, data)
+        """Lay the bytes down, after those written before."""
+        self._written += data
+        self._session.write(self._path, self._written)
         return len(data)

@@ -80,11 +80,9 @@ class Played:
 
 
 class Settle(Protocol):
-    """Makes a home and hands over its steps: where, at what time, by which line each bank is reached, told of each point."""
+    """Makes a home and hands over its steps: where, from which day on, and by which line each bank is reached."""
 
-    def __call__(
-        self, home: Path, start: date, lines: Mapping[str, "BankLine"], hook: Callable[[str], None], seed: int
-    ) -> Pipeline: ...
+    def __call__(self, home: Path, start: date, lines: Mapping[str, "BankLine"], seed: int) -> Pipeline: ...
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ class World:
         for desk in self.desks:
             desk.neighbours = [other for other in self.desks if other is not desk]
         lines = {desk.code: self._line(desk) for desk in self.desks}
-        self.pipeline = settle(folder / "home", start, lines, self.points.pass_by, plan.seed)
+        self.pipeline = settle(folder / "home", start, lines, plan.seed)
         rows = [*trainings(start), *(known for life in self.lives.values() for known in life.rows)]
         self.feed = PlatformFeed(folder / "drops", self.agenda, self.chance, rows)
         self.desk = Desk(self.agenda, self.chance, self.trace, self.pipeline, self.points)
@@ -139,7 +137,7 @@ class World:
 
     def _bank(self, code: str) -> BankDesk:
         description = bank_descriptions()[code]
-        server = Server(code, description.upload_folder, self.agenda, self.chance, self.points.pass_by)
+        server = Server(code, description.upload_folder, self.agenda, self.chance)
         desk = BankDesk(description, self.agenda, self.chance, server, self.truth, self.fates)
         desk.heard = lambda movement: self._heard(desk, movement)
         return desk

@@ -5,8 +5,7 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,12 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from disbursement import steps as paying
-from ledger import chain, queries, store
-from ledger.archive import Archive
+from ledger import chain, queries
 from ledger.house import House
 from reconciliation import letters
 from reconciliation import steps as proving
-from schemas import exact_checks
+from schemas import exact_checks, failpoints
 from schemas.errors import ProofFailed
 from simulator.cases import letter_file
 from simulator.observed import Row
@@ -29,40 +27,6 @@ from simulator.shrink import shrink
 from simulator.world import BankLine, Plan, Played, World
 from treasury import exports
 from treasury.house import KEY, init_house, open_house
-
-Hook = Callable[[str], None]
-
-
-class WatchedStore(store.Store):
-    """The ledger, with a point before and after each commit."""
-
-    def __init__(self, inner: store.Store, hook: Hook) -> None:
-        self.__dict__.update(inner.__dict__)
-        self._hook = hook
-
-    @contextmanager
-    def transaction(self) -> Iterator[store.Connection]:
-        """As the ledger's own; a process killed before the commit leaves nothing of it."""
-        with super().transaction() as connection:
-            yield connection
-            self._hook("commit before")
-        self._hook("commit after")
-
-
-class WatchedArchive(Archive):
-    """The archive, with a point before and after each object."""
-
-    def __init__(self, inner: Archive, hook: Hook) -> None:
-        self.__dict__.update(inner.__dict__)
-        self.tables = {}
-        self._hook = hook
-
-    def put(self, data: bytes | memoryview) -> str:
-        """As the archive's own."""
-        self._hook("archive before")
-        key = super().put(data)
-        self._hook("archive after")
-        return key
 
 
 class HomePipeline:
@@ -150,7 +114,7 @@ class HomePipeline:
         self._house.store.engine.dispose()
 
 
-def settle(home: Path, start: date, lines: Mapping[str, BankLine], hook: Hook, seed: int) -> HomePipeline:
+def settle(home: Path, start: date, lines: Mapping[str, BankLine], seed: int) -> HomePipeline:
     """A new home whose keys are the seed's and whose banks are reached without a network. For rehearsals alone."""
     key = home / KEY
     key.parent.mkdir(parents=True)
@@ -160,6 +124,7 @@ def settle(home: Path, start: date, lines: Mapping[str, BankLine], hook: Hook, s
     at = datetime(start.year, start.month, start.day, tzinfo=UTC)
     init_house(home, at)
     house = open_house(home, at, "siti", lambda _message: None)
+    house.archive.tables = {}
     banks = {
         code: {
             "host": "memory",
@@ -179,8 +144,6 @@ def settle(home: Path, start: date, lines: Mapping[str, BankLine], hook: Hook, s
         replace(
             house,
             config={**house.config, "banks": banks, "run": {"lock_wait_seconds": 0}},
-            store=WatchedStore(house.store, hook),
-            archive=WatchedArchive(house.archive, hook),
             check=exact_checks.check,
         )
     )
@@ -192,9 +155,11 @@ def play(plan: Plan, until: date | None = None, tell: Callable[[str], None] | No
     pa.set_cpu_count(1)  # tables of a few hundred rows: threads cost more than they bring
     with tempfile.TemporaryDirectory(prefix="salur-world-", dir=memory if memory.is_dir() else None) as folder:
         world = World(plan, Path(folder), settle, Oracle(), tell)
+        failpoints.reached = world.points.pass_by
         try:
             return world.play(until)
         finally:
+            failpoints.reached = None
             world.pipeline.restart()
 
 
