@@ -301,6 +301,7 @@ def instruct(house: House, period: str, maker: str, execution_date: date | None 
         funding.check_covered(queries.funded_idr(connection), before_idr, added_idr)
         if made.instructions.num_rows:
             gate.check("allocations_kept.v1", _beyond_allocations(house, connection))
+        gate.keep(connection)
     waiting = [row["batch"] for row in queries.batches(house.store, period) if row["state"] == "drafted"]
     return {
         "period": period,

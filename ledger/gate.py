@@ -16,7 +16,8 @@ class Gate:
 
     `period` is the one that the step is about; intake and collection are about none.
     Used around the step's own transaction: `with Gate(...) as gate, store.transaction() as connection`. A failed stop
-    raises inside, so the step's transaction is undone; the results are saved afterwards, in one of their own.
+    raises inside, so the step's transaction is undone; the results are saved afterwards, in one of their own. Where a step given
+    again would not check the same rows again, it keeps the results with the rows themselves (`keep`).
     """
 
     def __init__(self, house: House, step: str, run_id: str, period: str | None = None) -> None:
@@ -28,6 +29,7 @@ class Gate:
         self._failed: Counter[tuple[str, str, str | None, str]] = Counter()
         self._unmet: set[tuple[str, str, str | None, str]] = set()
         self._observed: dict[tuple[str, str, str | None, str], str | None] = {}
+        self._is_kept = False
 
     def __enter__(self) -> "Gate":
         return self
@@ -70,24 +72,31 @@ class Gate:
     ) -> None:
         if error is not None and not isinstance(error, CheckFailed):
             return  # refused, or out of reach: nothing of the step stays, and what went wrong is not hidden by a second error
+        if error is None and self._is_kept:
+            return
         with self._house.store.transaction() as connection:
-            first = store.next_seq(connection, store.check_results)
-            rows = [
-                {
-                    "seq": seq,
-                    "run_id": self._run_id,
-                    "period": self._period,
-                    "step": self._step,
-                    "table": key[0],
-                    "expectation": key[1],
-                    "column": key[2],
-                    "action": key[3],
-                    "success": key not in self._unmet,
-                    "failed_count": self._failed[key],
-                    "row_count": self._rows[key],
-                    "observed": self._observed[key],
-                    "at": to_micros(self._house.at),
-                }
-                for seq, key in enumerate(sorted(self._rows, key=str), first)
-            ]
-            store.insert(connection, store.check_results, rows)
+            self.keep(connection)
+
+    def keep(self, connection: store.Connection) -> None:
+        """Save the results in the transaction of the rows that they are about, when all checks are done: both stay, or neither."""
+        self._is_kept = True
+        first = store.next_seq(connection, store.check_results)
+        rows = [
+            {
+                "seq": seq,
+                "run_id": self._run_id,
+                "period": self._period,
+                "step": self._step,
+                "table": key[0],
+                "expectation": key[1],
+                "column": key[2],
+                "action": key[3],
+                "success": key not in self._unmet,
+                "failed_count": self._failed[key],
+                "row_count": self._rows[key],
+                "observed": self._observed[key],
+                "at": to_micros(self._house.at),
+            }
+            for seq, key in enumerate(sorted(self._rows, key=str), first)
+        ]
+        store.insert(connection, store.check_results, rows)

@@ -38,12 +38,19 @@ from schemas.tables import TABLES
 RECEIPT_BYTES_MAX = exchange.DOWNLOAD_BYTES_MAX
 
 
+class Fetched(NamedTuple):
+    """A file that was taken, and its row of `inbound_names`: none when it was carried by hand."""
+
+    received: Received
+    named: dict[str, Any] | None = None
+
+
 def collect(house: House, bank: str | None = None) -> dict[str, Any]:
     """Fetch what banks have left that was not fetched before, keep the bytes, read them, move what they prove.
 
     One bank's trouble does not keep another's answers; the first error is raised when all that can be had is taken.
     """
-    taken: list[Received] = []
+    taken: list[Fetched] = []
     errors: list[SalurError] = []
     for code in [bank] if bank else sorted(house.config.get("banks", {})):
         try:
@@ -61,28 +68,23 @@ def collect(house: House, bank: str | None = None) -> dict[str, Any]:
 
 def _fetch(
     house: House, line: BankConnection, files: list[exchange.RemoteFile], errors: list[SalurError]
-) -> list[Received]:
-    """Fetch and keep, one by one, the listed files that were not fetched before; one that cannot be had never keeps others."""
+) -> list[Fetched]:
+    """Fetch, keep and read, one by one, the listed files that were not fetched before; one that cannot be had never keeps others."""
     with house.store.reading() as connection:
         fetched, known = queries.recorded_names(connection, line.code), queries.received(connection, line.code)
-    received: list[Received] = []
+    received: list[Fetched] = []
     for file in files:
         if (file.name, file.size, _listed(file)) in fetched:
             continue
         try:
             data = exchange.download(line, file.name)
+            one = take(data, line.code, file.name, house.archive, known)
         except SalurError as error:
             errors.append(error)
             continue
-        one = take(data, line.code, file.name, house.archive, known)
         known.add(one.sha256)
-        received.append(one)
         name = {"bank": line.code, "file_name": file.name, "byte_count": file.size, "listed_at": _listed(file)}
-        with house.store.transaction() as connection:
-            named = {**name, "sha256": one.sha256, "at": to_micros(house.at)}
-            if store.insert_new(connection, store.inbound_names, [named]):
-                evidence.save_received(house, connection, one)
-                _tell(house, connection, one)
+        received.append(Fetched(one, {**name, "sha256": one.sha256, "at": to_micros(house.at)}))
     if received:
         house.say(f"{line.code}: {len(received)} files fetched")
     return received
@@ -100,34 +102,40 @@ def receive(house: House, path: Path, bank: str) -> dict[str, Any]:
         raise InputRejected(f"{path} cannot be taken.", "It is no file, or larger than any answer.", "Check the name.")
     with house.store.reading() as connection:
         known = queries.received(connection, bank)
-    received = take(path.read_bytes(), bank, path.name, house.archive, known)
-    with house.store.transaction() as connection:
-        if evidence.save_received(house, connection, received):
-            _tell(house, connection, received)
-    return _settle(house, [received])
+    return _settle(house, [Fetched(take(path.read_bytes(), bank, path.name, house.archive, known))])
 
 
-def _tell(house: House, connection: Connection, received: Received) -> None:
-    details = {"bank": received.bank, "kind": received.kind, "state": received.state, "rows": received.row_count}
-    chain.append(connection, at=house.at, actor=house.actor, kind="received", subject=received.sha256, details=details)
-
-
-def _settle(house: House, received: list[Received]) -> dict[str, Any]:
-    """Check what was received, and record the states that it proves, period by period."""
+def _settle(house: House, fetched: list[Fetched]) -> dict[str, Any]:
+    """Check what was received, and record it with the states that it proves: all of it, or nothing and it is fetched again."""
+    received = [each.received for each in fetched]
+    periods: list[str] = []
     with Gate(house, "collect", f"collect {house.at.isoformat()}") as gate:
         for one in received:
             for name in ("responses", "statements", "entries"):
                 gate.check(f"{name}.v1", getattr(one, name))
-    with house.store.reading() as connection:
-        periods = evidence.periods_of(connection, received)
-    for period in periods:
         with house.store.transaction() as connection:
-            _record(house, connection, _match(house, connection, period))
+            for each in fetched:
+                _save(house, connection, each)
+            periods = evidence.periods_of(connection, received)
+            for period in periods:
+                _record(house, connection, _match(house, connection, period))
+            gate.keep(connection)
     files = [
         {"bank": one.bank, "file_name": one.file_name, "kind": one.kind, "state": one.state, "reason": one.reason}
         for one in received
     ]
     return {"files": files, "periods": periods, "warnings": gate.warnings()}
+
+
+def _save(house: House, connection: Connection, fetched: Fetched) -> None:
+    """Record a file with an event: by its name at the bank, once; one that was carried by hand by its bytes, once."""
+    received, named = fetched
+    if named is not None and not store.insert_new(connection, store.inbound_names, [named]):
+        return  # another process has fetched it meanwhile
+    is_new = evidence.save_received(house, connection, received)
+    if is_new or named is not None:
+        said = {"bank": received.bank, "kind": received.kind, "state": received.state, "rows": received.row_count}
+        chain.append(connection, at=house.at, actor=house.actor, kind="received", subject=received.sha256, details=said)
 
 
 def unreconciled(house: House) -> list[str]:

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -22,6 +21,7 @@ from reconciliation import letters
 from reconciliation import steps as proving
 from schemas import failpoints
 from schemas.errors import PersonNeeded
+from tests.lib.crash_cases import Case, crashed, given_again, played
 from tests.lib.crash_cycle import (
     AT,
     LATER,
@@ -34,33 +34,13 @@ from tests.lib.crash_cycle import (
     received_by_hand,
     taken_away,
 )
-from tests.lib.crashing import (
-    Killed,
-    Left,
-    World,
-    all_in_children,
-    done,
-    in_child,
-    killed_at,
-    left_in,
-    recorded,
-    state_of,
-)
+from tests.lib.crashing import Killed, Left, World, all_in_children, done, in_child, killed_at, left_in, recorded
 from tests.lib.sftp_folders import Address, sftp_folders
 from treasury.house import CONFIG, init_house
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 REPORT = "report"
-
-
-class Case(NamedTuple):
-    """A step, the world as it was before it, the points that it comes to, and what it leaves when it is not killed."""
-
-    step: Step
-    before: World
-    points: list[str]
-    left: Left
 
 
 @pytest.fixture(scope="module")
@@ -90,47 +70,8 @@ def cases(base: Path, address: Address) -> dict[str, Case]:
             found["submit by hand"] = played(Step("submit by hand", AT, by_hand), world)
         if step.name == "collect":
             found["receive"] = played(Step("receive", LATER, received_by_hand), world)
-        world = World(base / step.name)
+        world = found[step.name].after
     return found
-
-
-def played(step: Step, before: World) -> Case:
-    """Do a step in a copy of the world before it, under the step's name."""
-    world = before.copied(step.name)
-    points = in_child(lambda: recorded(lambda: step.act(world.house(step.at))))
-    left = in_child(lambda: left_in(world, step.at))
-    assert isinstance(points, list)
-    assert isinstance(left, Left)
-    return Case(step, before, points, left)
-
-
-def crashed(case: Case, ordinals: range) -> list[str]:
-    """Kill the step at each of these points, give it again, and say what is otherwise than without the crash."""
-    wrong, known = [], set()
-    for ordinal in ordinals:
-        world = case.before.copied(f"{case.step.name} {ordinal}")
-        victim = in_child(lambda: killed_at(ordinal, lambda: case.step.act(world.house(case.step.at))))  # noqa: B023
-        state = state_of(world, case.step.at)
-        if state not in known:
-            known.add(state)
-            wrong += given_again(case, ordinal, world) if isinstance(victim, Killed) else [f"{ordinal}: not killed"]
-        world.remove()
-    return wrong
-
-
-def given_again(case: Case, ordinal: int, world: World) -> list[str]:
-    """Do the step in the world that a crash has left; what is otherwise than without the crash."""
-    step, where = case.step, f"{case.step.name}, point {ordinal} ({case.points[ordinal]})"
-    try:
-        done(world, step.at, step.act)
-        left = left_in(world, step.at)
-    except Exception as error:  # noqa: BLE001 (all that fail are told, not the first)
-        return [f"{where}: {error!r}"]
-    if "submit" in step.name:
-        left = left.without_repeated_intents()
-    more, missing = left.beyond(case.left)
-    differing = left.differences(case.left)
-    return [f"{where}: {differing}, events more {more}, events missing {missing}"] if differing else []
 
 
 def reported(case: Case, ordinals: range) -> list[str]:
@@ -153,13 +94,9 @@ def reported(case: Case, ordinals: range) -> list[str]:
 
 
 STEPS = [step.name for step in cycle()] + ["submit by hand", "receive"]
-_LOST = pytest.mark.xfail(
-    reason="the results of the checks, or what answers settle, are recorded after the rows that they are about"
-)
-_OPEN = {"instruct": [_LOST], "collect": [_LOST], "receive": [_LOST]}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=_OPEN.get(name, ())) for name in STEPS])
+@pytest.mark.parametrize("name", STEPS)
 def test_a_step_given_again_after_a_crash_at_any_write_leaves_the_same(
     cases: dict[str, Case], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

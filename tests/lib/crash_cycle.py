@@ -16,6 +16,7 @@ from reconciliation import telling
 from simulator.bank import SimulatedBank
 from simulator.descriptions import describe_bank
 from tests.lib.crashing import World
+from tests.lib.databases import Server
 from tests.lib.sftp_folders import BANK, Address
 from tests.lib.small_drop import people, write_drop
 from treasury import exports
@@ -40,17 +41,17 @@ class Step:
     before: Callable[[World], None] = lambda _world: None
 
 
-def begun(base: Path, address: Address, dsn: str | None = None, after_arrival: str = "left") -> World:
+def begun(base: Path, address: Address, server: Server | None = None) -> World:
     """A new home beside a new bank, and a drop to take; to be called in a child."""
-    world = World(base / "begun")
+    world = World(base / "begun", server)
     for folder in ("in", "out"):
         (world.path / BANK / folder).mkdir(parents=True)
-    init_house(world.home, AT, dsn)
+    init_house(world.home, AT, server and server.dsn())
     with (world.home / CONFIG).open("a", encoding="utf-8") as config:
         config.write(
             f'\n[outcomes.dashboard]\nfolder = "outcomes"\n\n[banks.{CHANNEL}]\nhost = "127.0.0.1"\nport = {address.port}\n'
             f'user = "begun"\nprivate_key = "{address.private_key}"\nhost_key = "{address.host_key}"\ninbox = "/in"\n'
-            f'outbox = "/out"\nafter_arrival = "{after_arrival}"\n'
+            f'outbox = "/out"\nafter_arrival = "left"\n'
         )
     write_drop(world.path / "drop", people(COUNT, [CHANNEL]))
     return world

@@ -7,12 +7,12 @@ world; nothing of a home is open in the process that forks.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 import re
 import shutil
 import signal
+import tomllib
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from ledger import chain, store
 from ledger.house import House
 from schemas import exact_checks, failpoints
+from tests.lib.databases import Server
 from tests.lib.sftp_folders import BANK, LOG
 from treasury.house import CONFIG, open_house
 
@@ -93,12 +94,17 @@ def all_in_children(works: list[Callable[[], Result]], at_once: int = 2) -> list
     return found
 
 
+_COMPILED: dict[Any, Any] = {}
+
+
 # --- worlds ------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class World:
     """A folder with a home in it and a bank beside it."""
 
     path: Path
+    server: Server | None = None
+    """Where its ledger is a database; else it is a file in the home."""
 
     @property
     def home(self) -> Path:
@@ -110,25 +116,31 @@ class World:
         """The bank's folder as its customer sees it."""
         return self.path / BANK
 
-    def copied(self, name: str, dsn: str | None = None) -> World:
-        """This world under another name, with the ledger of a DSN if it has one; the copy's user at the bank bears its name."""
-        other = World(self.path.parent / name)
+    @property
+    def dsn(self) -> str:
+        """The DSN of its ledger."""
+        return str(tomllib.loads((self.home / CONFIG).read_text())["ledger"]["dsn"])
+
+    def copied(self, name: str) -> World:
+        """This world under another name, with a ledger of its own; the copy's user at the bank bears its name."""
+        other = replace(self, path=self.path.parent / name)
         shutil.copytree(self.path, other.path)
         config = other.home / CONFIG
-        if config.exists():
-            text = config.read_text().replace(f'user = "{self.path.name}"', f'user = "{name}"')
-            config.write_text(
-                text if dsn is None else re.sub(r"^dsn = .*$", f"dsn = {json.dumps(dsn)}", text, flags=re.MULTILINE)
-            )
+        text = config.read_text().replace(f'user = "{self.path.name}"', f'user = "{name}"')
+        config.write_text(text if self.server is None else text.replace(self.dsn, self.server.copy(self.dsn)))
         return other
 
     def remove(self) -> None:
         """Take the world away."""
+        if self.server is not None:
+            self.server.drop(self.dsn)
         shutil.rmtree(self.path)
 
     def house(self, at: datetime, actor: str = "siti") -> House:
-        """The home, opened, with data checks that need no library."""
-        return replace(open_house(self.home, at, actor, lambda _message: None), check=exact_checks.check)
+        """The home, opened, with data checks that need no library; queries are compiled once for all worlds."""
+        house = replace(open_house(self.home, at, actor, lambda _message: None), check=exact_checks.check)
+        house.store.engine = house.store.engine.execution_options(compiled_cache=_COMPILED)  # type: ignore[assignment]
+        return house
 
 
 def done(world: World, at: datetime, act: Act) -> None:
