@@ -220,10 +220,18 @@ def followed(connection: sa.Connection) -> pa.Table:
     return store.read(connection, query)
 
 
-def without(left_out: pa.Table, connection: sa.Connection) -> pa.Table:
-    """Of left_out.v1 those of new payments: a reissue follows an attempt that ended otherwise than by being withdrawn."""
-    e = store.attempt_ends.c
-    query = sa.select(*(e[name] for name in _ENTITLEMENT)).where(e.end != queries.WITHDRAWN).distinct()
+def without(left_out: pa.Table, connection: sa.Connection, period: str) -> pa.Table:
+    """Of left_out.v1 of a period those of new payments: a reissue follows an attempt that ended otherwise than by being withdrawn.
+
+    An attempt of another period says nothing of it: who was left out in this one may have been asked for in that one since.
+    """
+    i, e = store.instructions.c, store.attempt_ends.c
+    query = (
+        sa.select(*(e[name] for name in _ENTITLEMENT))
+        .join(store.instructions, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .where(e.end != queries.WITHDRAWN, i.period == period)
+        .distinct()
+    )
     return left_out.join(store.read(connection, query), _ENTITLEMENT, join_type="left anti")
 
 

@@ -394,7 +394,7 @@ def _books(house: House, connection: Connection, period: str, found: Found) -> B
         period=period,
         decisions=queries.decisions_in_force(connection, house.archive, period),
         seen=queries.decisions_seen(connection, house.archive, period),
-        not_instructed=reissues.without(queries.left_out(connection, house.archive, period), connection),
+        not_instructed=reissues.without(queries.left_out(connection, house.archive, period), connection, period),
         instructions=instructions.select([*TABLES["instructions.v1"].columns, "state"]),
         batches=batches.filter(pc.equal(batches.column("period"), period)),
         files=queries.file_rows(connection, period=period),
