@@ -2,8 +2,8 @@
 
 Every step of a small cycle runs once to count its points (before, amid and after each commit, each object of the archive, each file's
 name, each act at the bank). Then, for every point, a process is killed there in a copy of the world, and the step is given again.
-What two crashes leave alike is finished once. A report reads the record and writes files: as a kill could release nothing else of its
-process, the files are kept as they are at each of its points, without killing it.
+What two crashes leave alike is finished once. A report reads the record and only writes files, each of which it replaces: at each of its points
+what it shows is whole, and given again over files that are all broken it is the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reconciliation import letters
 from reconciliation import steps as proving
 from schemas import failpoints
 from schemas.errors import PersonNeeded
-from tests.lib.crash_cases import Case, crashed, given_again, played
+from tests.lib.crash_cases import Case, crashed, played
 from tests.lib.crash_cycle import (
     AT,
     LATER,
@@ -74,39 +74,62 @@ def cases(base: Path, address: Address) -> dict[str, Case]:
     return found
 
 
-def reported(case: Case, ordinals: range) -> list[str]:
-    """As `crashed`, with the files as they are at each of the points in place of a kill."""
-    world, seen = case.before.copied(f"{case.step.name} {ordinals.start}"), []
-    places: list[World] = []
-
-    def keep(point: str) -> None:
-        if len(seen) in ordinals and not point.startswith("before"):  # before a write all is as it was after the last
-            places.append(world.copied(f"{case.step.name} at {len(seen)}"))
-        seen.append(point)
-
-    failpoints.reached = keep
-    done(world, case.step.at, case.step.act)
-    failpoints.reached = None
-    wrong = [each for place in places for each in given_again(case, int(place.path.name.split()[-1]), place)]
-    for place in [world, *places]:
-        place.remove()
-    return wrong
-
-
-STEPS = [step.name for step in cycle()] + ["submit by hand", "receive"]
+STEPS = [step.name for step in cycle() if step.name != REPORT] + ["submit by hand", "receive"]
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_given_again_after_a_crash_at_any_write_leaves_the_same(
     cases: dict[str, Case], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case, way = cases[name], reported if name == REPORT else crashed
-    middle = len(case.points) // 2
-    halves = [range(middle), range(middle, len(case.points))]
+    case = cases[name]
+    halves = [range(start, len(case.points), 2) for start in range(2)]
     with capsys.disabled():
         print(f" {name}: {len(case.points)} points", end="", flush=True)
-    wrong = all_in_children([lambda half=half: way(case, half) for half in halves])  # type: ignore[misc]
+    wrong = all_in_children([lambda half=half: crashed(case, half) for half in halves])  # type: ignore[misc]
     assert not wrong[0] + wrong[1], "\n".join(wrong[0] + wrong[1])
+
+
+def test_a_report_shows_only_whole_files_at_any_of_its_points(
+    cases: dict[str, Case], capsys: pytest.CaptureFixture[str]
+) -> None:
+    case, broken = cases[REPORT], []
+
+    def look() -> list[str]:
+        world = case.before.copied("report looked at")
+
+        def hold(point: str) -> None:
+            for path in (world.path / REPORT).rglob("*"):
+                name = path.relative_to(world.path)
+                is_seen = path.is_file() and not any(part.startswith(".") for part in name.parts)
+                if is_seen and path.read_bytes() != case.left.files[name.as_posix()]:
+                    broken.append(f"{point}: {name}")
+
+        failpoints.reached = hold
+        done(world, case.step.at, case.step.act)
+        return broken
+
+    with capsys.disabled():
+        print(f" {REPORT}: {len(case.points)} points", end="", flush=True)
+    assert in_child(look) == []
+
+
+def test_a_report_given_again_over_whatever_a_crash_has_left_is_the_same(cases: dict[str, Case]) -> None:
+    """Worse than any crash leaves: every file cut short, under its name and under the hidden one, and a table that is no more."""
+    case = cases[REPORT]
+
+    def again() -> list[str]:
+        world = case.before.copied("report again")
+        for name, content in case.left.files.items():
+            if name.startswith(f"{REPORT}/"):
+                path = world.path / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                for each in (path, path.with_name(f".{path.name}.partial")):
+                    each.write_bytes(content[: len(content) // 2])
+        (world.path / REPORT / f"report-{PERIOD}-tables" / "gone.parquet").write_bytes(b"")
+        done(world, case.step.at, case.step.act)
+        return left_in(world, case.step.at).differences(case.left)
+
+    assert in_child(again) == []
 
 
 def test_what_is_sent_again_after_a_crash_goes_on_to_the_same_end(cases: dict[str, Case]) -> None:
@@ -118,7 +141,7 @@ def test_what_is_sent_again_after_a_crash_goes_on_to_the_same_end(cases: dict[st
         ordinal = case.points.index("before bank naming")
         assert isinstance(in_child(lambda: killed_at(ordinal, lambda: case.step.act(world.house(AT)))), Killed)
         done(world, AT, case.step.act)
-        for step in cycle()[STEPS.index("submit") + 1 : STEPS.index(REPORT)]:
+        for step in cycle()[STEPS.index("submit") + 1 : STEPS.index("outcomes") + 1]:
             step.before(world)
             done(world, step.at, step.act)
         return left_in(world, LATER).without_repeated_intents().differences(cases["outcomes"].left)
