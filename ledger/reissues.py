@@ -129,16 +129,23 @@ def acts(connection: sa.Connection, subject: str | None = None) -> list[dict[str
     return [row for row in rows if subject in (None, row["subject"])]
 
 
+_SAID = ("act", "person", "reason")
+
+
 def act(connection: sa.Connection, subject: str, what: str, person: str, reason: str, at: datetime) -> None:
     """`propose`, `approve` or `refuse` the reissue of an ended attempt, or of all of a file that a bank stopped for our trouble.
 
-    Whoever proposed it cannot approve it. Raises `InputRejected` for a subject that nothing is to be agreed on, `PersonNeeded`
+    Whoever proposed it cannot approve it. The last act given again by the same person in the same words adds nothing. Raises `InputRejected` for a subject that nothing is to be agreed on, `PersonNeeded`
     where a second person is missing.
     """
     digest = _digest(connection, subject)
     done = acts(connection, subject)
     proposal = done[-1] if done and done[-1]["act"] == "propose" else None
-    if subject in agreed_subjects(connection):
+    is_repeated = bool(done) and tuple(done[-1][name] for name in _SAID) == (what, person.strip(), reason.strip())
+    is_agreed = subject in agreed_subjects(connection)
+    if is_repeated and (is_agreed or what != "approve"):
+        return
+    if is_agreed:
         raise InputRejected(f"The reissue of {subject} is agreed already.", "", "It comes with the next salur entitle.")
     if what == "propose" and not reason.strip():
         raise InputRejected("A proposal needs a reason.", "It is read by others, years later.", "Give --reason.")

@@ -32,6 +32,8 @@ from tests.lib.crash_cycle import (
     by_hand,
     cycle,
     received_by_hand,
+    reissue,
+    silence,
     taken_away,
 )
 from tests.lib.crashing import Killed, Left, World, all_in_children, done, in_child, killed_at, left_in, recorded
@@ -71,10 +73,18 @@ def cases(base: Path, address: Address) -> dict[str, Case]:
         if step.name == "collect":
             found["receive"] = played(Step("receive", LATER, received_by_hand), world)
         world = found[step.name].after
+    for last, steps in (("submit", silence()), ("reconcile", reissue())):
+        world = found[last].after
+        for step in steps:
+            found[step.name] = played(step, world)
+            world = found[step.name].after
     return found
 
 
-STEPS = [step.name for step in cycle() if step.name != REPORT] + ["submit by hand", "receive"]
+STEPS = [step.name for step in [*cycle(), *silence(), *reissue()] if step.name != REPORT] + [
+    "submit by hand",
+    "receive",
+]
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from disbursement import claiming, inquiries
 from disbursement import steps as paying
 from ledger import queries
 from ledger.house import House
+from reconciliation import letters, telling
 from reconciliation import steps as proving
-from reconciliation import telling
 from simulator.bank import SimulatedBank
-from simulator.descriptions import describe_bank
+from simulator.descriptions import Reason, describe_bank
 from tests.lib.crashing import World
 from tests.lib.databases import Server
 from tests.lib.sftp_folders import BANK, Address
@@ -26,9 +27,12 @@ PERIOD = "2020-06"
 AT = datetime(2020, 7, 1, 2, 0, tzinfo=UTC)
 LATER = AT + timedelta(days=6)
 COUNT = 3
+TRANCHE = 600_000
 CHANNEL = "bca"
-SEED = 3
-"""With which the bank refuses one of the three."""
+REFUSED = "0099000002"
+"""The account to which the bank pays nothing."""
+_REFUSAL = Reason("MS03", "reason not specified")
+NEXT, NEXT_AT = "2020-07", datetime(2020, 8, 3, 2, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def begun(base: Path, address: Address, server: Server | None = None) -> World:
             f'\n[outcomes.dashboard]\nfolder = "outcomes"\n\n[banks.{CHANNEL}]\nhost = "127.0.0.1"\nport = {address.port}\n'
             f'user = "begun"\nprivate_key = "{address.private_key}"\nhost_key = "{address.host_key}"\ninbox = "/in"\n'
             f'outbox = "/out"\nafter_arrival = "left"\n'
+            'status_inquiry = "pacs.028.001.03"\ncancel_inquiry = "camt.056.001.12"\n'
         )
     write_drop(world.path / "drop", people(COUNT, [CHANNEL]))
     return world
@@ -82,6 +87,67 @@ def cycle() -> list[Step]:
     ]
 
 
+def silence() -> list[Step]:
+    """What follows where the bank says nothing of what was sent: questions, its letter, and a claim on what it has credited."""
+    return [
+        Step("reconcile in silence", LATER, lambda house: proving.reconcile(house, PERIOD)),
+        Step("ask for the status", LATER, lambda house: inquiries.draft(house, _file(house), "status", "siti")),
+        Step("ask for money back", LATER, lambda house: inquiries.draft(house, _file(house), "cancel", "siti")),
+        Step("release the question", LATER, _release_question),
+        Step("submit the questions", LATER, paying.submit),
+        Step("enter the letter", LATER, _enter_letter),
+        Step(
+            "confirm the letter",
+            LATER,
+            lambda house: letters.confirm(house, _file(house), "budi", _shown(house).read_text()),
+        ),
+        Step("claim back", LATER, lambda house: claiming.claim(house, "CONTOH0001", "uji")),
+        Step("confirm the claim", LATER, lambda house: claiming.confirm(replace(house, actor="budi"), "C000001")),
+        Step("repay", LATER, lambda house: claiming.repay(house, "C000001", TRANCHE, "SETOR-1")),
+        Step("deposit", LATER, lambda house: claiming.deposit(house, TRANCHE, "0A1B2C3D4E5F6G7H", "202007070001")),
+    ]
+
+
+def reissue() -> list[Step]:
+    """What follows a payment that the bank refused: two people agree that it is sent again, and it is, with the next period's."""
+    return [
+        Step("propose the reissue", LATER, lambda house: _agree(house, "propose", "siti")),
+        Step("approve the reissue", LATER, lambda house: _agree(house, "approve", "budi")),
+        Step("entitle again", NEXT_AT, lambda house: paying.entitle(house, NEXT)),
+        Step("instruct again", NEXT_AT, lambda house: paying.instruct(house, NEXT, "siti")),
+    ]
+
+
+def _agree(house: House, act: str, person: str) -> object:
+    with house.store.reading() as connection:
+        rows = queries.instruction_rows(connection).to_pylist()
+    (refused,) = (row["end_to_end_id"] for row in rows if row["state"] == "rejected")
+    return paying.agree_on_reissue(house, refused, act, person, "uji")
+
+
+def _file(house: House) -> str:
+    """The file that was sent."""
+    with house.store.reading() as connection:
+        (name,) = (row["file_name"] for row in queries.file_rows(connection).to_pylist() if row["state"] != "withdrawn")
+    return str(name)
+
+
+def _release_question(house: House) -> object:
+    (asked,) = (row for row in inquiries.listed(house) if row["kind"] == "cancel")
+    return inquiries.release(house, asked["file_name"], "budi", asked["sha256"])
+
+
+def _enter_letter(house: House) -> None:
+    letter = house.path.parent / "drop" / "letter.txt"
+    letter.write_text("Dana telah kami kreditkan.\n")
+    _shown(house).write_text(letters.answer(house, _file(house), "credited", letter, "siti")["digest"])
+
+
+def _shown(house: House) -> Path:
+    """The digest that the second person was shown, noted outside the home."""
+    return house.path.parent / "drop" / "digest.txt"
+
+
 def by_hand(house: House) -> object:
     """The file of the released batch, written to a folder to be carried."""
     return paying.submit(house, None, house.path.parent / "carried")
@@ -109,7 +175,9 @@ def bank_answers(world: World) -> None:
 
 def answer(world: World, files: list[bytes]) -> None:
     """The bank answers these files, and ends its day."""
-    bank = SimulatedBank(replace(describe_bank(CHANNEL), rejects_per_million=400_000), seed=SEED)
+    bank = SimulatedBank(
+        describe_bank(CHANNEL), fate=lambda transfer: _REFUSAL if transfer.account == REFUSED else None
+    )
     for number, file in enumerate(files):
         for name, data in [*bank.take(f"file-{number}", file), *bank.close_day()]:
             (world.bank / "out" / name).write_bytes(data)

@@ -30,7 +30,7 @@ from treasury.house import CONFIG, open_house
 
 Result = TypeVar("Result")
 Act = Callable[[House], object]
-INTENT = "'submission_intended'"
+INTENT = re.compile("'(submission|inquiry)_intended'")
 WORLD = "@"
 """What stands for the folder of a world where it is written down."""
 
@@ -212,7 +212,7 @@ class Left:
         An intent is an event, and makes its file `unknown`; the file, its way and its bytes are the same ones.
         """
         seen: set[str] = set()
-        events = [e for e in self.events if INTENT not in e or not (e in seen or seen.add(e))]  # type: ignore[func-returns-value]
+        events = [e for e in self.events if not INTENT.search(e) or not (e in seen or seen.add(e))]  # type: ignore[func-returns-value]
         states = Counter(set(self.tables["file_states"]))
         return replace(self, events=tuple(events), tables=self.tables | {"file_states": states})
 
