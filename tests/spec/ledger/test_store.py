@@ -41,7 +41,7 @@ def row_of(table: sa.Table) -> dict[str, Any]:
     """A made-up row with a value of the right type in every column."""
     samples: dict[Any, Any] = {WHOLE: 7, INSTANT: 1, DATE: date(2020, 1, 1), FLAG: True, BYTES: b"x"}
     row = {column.name: samples.get(FIELDS[column.name].type, "x") for column in table.columns}
-    checked = {"instructions": {"previous_attempt": 6}, "journal": {"credit": "y"}}
+    checked = {"instructions": {"previous_attempt": 6}, "journal": {"debit": "cash", "credit": "debited"}}
     return row | checked.get(table.name, {})
 
 
