@@ -92,13 +92,17 @@ def judge_asked(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]:
 
 
 def judge_history(_day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]:
-    """What was once asked for is never changed or gone."""
+    """What was once asked for is never changed or gone, what was paid can only come back, and an end is an end."""
     for reference, before in memory.instructions.items():
         now = seen.instructions.get(reference)
         if now is None:
             yield Violation("history changed", reference, "an instruction is gone from the record")
         elif any(now[name] != before[name] for name in _FIXED):
             yield Violation("history changed", reference, "an instruction was changed")
+        elif before["state"] == "credited" and now["state"] not in ("credited", "returned"):
+            yield Violation("moved back", reference, f"credited on the day before, now {now['state']}")
+        elif before["state"] in WITHOUT_PAYMENT and now["state"] != before["state"]:
+            yield Violation("moved back", reference, f"ended as {before['state']}, now {now['state']}")
 
 
 _FIXED = (

@@ -134,6 +134,20 @@ def no_consent(story: Story) -> None:
             row["seq"] = number
 
 
+def taken_back(story: Story) -> None:
+    story.records[1] = {**story.records[2]}
+    story.records[2] = {**story.records[2]}
+    ended(story, "rejected")
+    add_break(story)
+
+
+def revived(story: Story) -> None:
+    story.records[1] = {**story.records[1], "instructions": [instruction("rejected")]}
+    story.records[1]["journal"] = [posting(1, "in_transit", "cash"), posting(2, "cash", "in_transit")]
+    story.records[1]["next_acts"] = [{"subject": REFERENCE, "kind": "waits", "due_at": None, "owner": "salur"}]
+    story.truth[1], story.truth[2] = [], story.truth[1]
+
+
 def tampered(story: Story) -> None:
     days = story.days()
     days[2].record.events[2]["details"] = "{}"
@@ -235,6 +249,8 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
         lambda s: s.records[2]["instructions"][0].update(account_version=2),
         {"history changed"},
     ),
+    "a credit that is taken back by a word": (taken_back, {"moved back"}),
+    "an end that is no end": (revived, {"moved back"}),
     "an instruction gone": (
         lambda s: s.records.__setitem__(
             2, {**s.records[2], "instructions": [], "journal": [], "files": [], "batches": []}
