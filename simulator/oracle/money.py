@@ -138,7 +138,7 @@ def _unfinished(row: Row, where: str, seen: Seen, memory: Memory) -> Iterator[Vi
     if transfer.stands:
         is_right = state in SETTLED
     elif transfer.returns:
-        is_right = state == "returned"
+        is_right = state in ("returned", "rejected")  # a bank that told of no credit has refused it, by what is known
     else:
         is_right = state in WITHOUT_PAYMENT
     if not is_right and memory.has_acts and not seen.is_named(row):
