@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.observed import Day, Violation
 from simulator.oracle import Oracle
-from simulator.world import BankLine, Plan, World
+from simulator.world import Plan, World
 from treasury import worlds
 
 PLAN = Plan(seed=11, months=1, people=tuple(range(1, 31)), profile="usual")
@@ -19,10 +19,8 @@ PLAN = Plan(seed=11, months=1, people=tuple(range(1, 31)), profile="usual")
 def files(folder: Path, keys_of: int, judge: Callable[[Day], list[Violation]]) -> dict[str, str]:
     """SHA-256 by name of all files of the world, played in a home whose keys are another seed's."""
 
-    def settle(
-        home: Path, start: date, lines: Mapping[str, BankLine], hook: Callable[[str], None], _seed: int
-    ) -> worlds.HomePipeline:
-        return worlds.settle(home, start, lines, hook, keys_of)
+    def settle(*given: Any) -> worlds.HomePipeline:
+        return worlds.settle(*given[:-1], keys_of)
 
     world = World(PLAN, folder, settle, judge)
     played = world.play()
