@@ -5,6 +5,8 @@ PACKAGES := $(wildcard banks dags disbursement ledger platforms reconciliation s
 FAST := $(wildcard tests/spec tests/property tests/golden tests/hostile)
 PROFILE ?= quick
 WORKERS ?= 2
+# One more than the cores of a small machine: what waits for Airflow, a server or a line leaves its core to another.
+SUITE_WORKERS ?= 3
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
@@ -52,7 +54,7 @@ fix: setup ## let ruff repair and format what it can
 
 test: setup ## the whole suite against real servers; PROFILE=nightly draws many more examples
 	@sh scripts/test-servers.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=$(PROFILE) $(ARGS)
+	@$(BIN)/python -m pytest -n $(SUITE_WORKERS) --hypothesis-profile=$(PROFILE) $(ARGS)
 
 simulate: setup ## N simulated programmes (N=200 FIRST=1 FAULTS=hostile PEOPLE=150): seeds a minute, faults by kind, what breaks
 	@$(BIN)/python -m treasury.many_worlds $(or $(N),20) --first $(or $(FIRST),1) $(if $(FAULTS),--faults $(FAULTS)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(MONTHS),--months $(MONTHS))

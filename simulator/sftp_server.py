@@ -11,7 +11,7 @@ import signal
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +123,16 @@ class _Folder(asyncssh.SFTPServer):
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         """As `rename`: this bank lets nothing be overwritten."""
         self.rename(oldpath, newpath)
+
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        """A name that goes while the folder is listed is left out, as real servers do; asyncssh's own listing would fail."""
+        local = self._local(path)
+        for name in (".", "..", *(entry.name for entry in local.iterdir())):
+            try:
+                attrs = asyncssh.SFTPAttrs.from_local((local / name).lstat())
+            except FileNotFoundError:
+                continue
+            yield asyncssh.SFTPName(os.fsencode(name), attrs=attrs)
 
     def _cut(self) -> None:
         self._line.is_cut_pending = False

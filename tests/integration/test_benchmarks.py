@@ -91,11 +91,11 @@ def test_a_contender_that_answers_wrongly_ends_the_benchmark(folder: Path) -> No
 
 @pytest.mark.slow
 def test_a_cycle_is_measured_stage_by_stage() -> None:
-    found = cycle.measured("SQLite", 150, lambda _: None)
+    found = cycle.measured("SQLite", 6, lambda _: None)
     stages = {stage["stage"]: stage for stage in found["stages"]}
     for name in ("intake", "entitle", "instruct", "release", "submit", "collect", "reconcile", "report"):
         assert stages[name]["wall_s"] > 0, name
-    assert found["instructions"] > 100
+    assert found["instructions"] >= 3
     assert sum(stage["share"] or 0 for stage in found["stages"]) == pytest.approx(1)
 
 

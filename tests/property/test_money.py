@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import chain, journal, money, store
@@ -284,6 +284,7 @@ _ACTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9), st.integers(0, 
 
 
 @pytest.mark.slow
+@settings(max_examples=max(1, settings().max_examples // 2))  # each has some thirty acts, recounted at every date
 @given(acts=_ACTS)
 def test_the_money_at_every_date_of_a_history_is_what_a_recount_gives(
     ledger: Store, acts: list[tuple[int, int, int]]

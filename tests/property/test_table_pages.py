@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from disbursement.sources import sql
@@ -91,6 +91,7 @@ def assert_same(source: sa.Engine, page_rows: int) -> None:
     assert [places[row] for row in found] == [place for _, place in expected]
 
 
+@settings(max_examples=max(1, settings().max_examples // 2))  # beside the written ones, on four sources
 @given(rows=st.lists(ROW, max_size=9), page_rows=st.integers(1, 3))
 @example(rows=[], page_rows=1)
 @example(rows=[SAME] * 3, page_rows=2)
