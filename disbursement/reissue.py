@@ -23,8 +23,8 @@ ENTITLEMENT = ("participant_id", "benefit", "sequence")
 KEY = (*ENTITLEMENT, "attempt")
 _KEEPS_PLACE = frozenset({"kk_limit"})
 """What is not asked again: whoever has been instructed keeps the place on the family card."""
-_HAS_ITS_MONEY = "returned"
-"""What came back is kept for the one who is owed it, and is no part of the balance."""
+_CAME_BACK = "returned"
+"""What came back is kept for the one who is owed it, by whichever attempt, and is no part of the balance."""
 _CARRIED = tuple(TABLES["reissues.v1"].schema.names)
 
 
@@ -65,7 +65,7 @@ def decide(  # noqa: PLR0913 - one argument a table that the rules ask
     """
     attempts: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in ended.to_pylist():
-        attempts[tuple(row[name] for name in ENTITLEMENT)].append(row)
+        attempts[_entitlement(row)].append(row)
     known = _known(ended, people, accounts, blocklist, refused, channels, cut_off)
     asked = {(policy.name, name): benefit for policy in policies for name, benefit in policy.benefits.items()}
     today = CutOff.at(cut_off).date.astype(date)
@@ -80,18 +80,30 @@ def decide(  # noqa: PLR0913 - one argument a table that the rules ask
         paid_to = {"channel": person.channel, "account_version": person.version}
         rows.append(carried | {"action": rule.action} | paid_to | verdict)
     if balance_idr is not None:
-        _take_funds(rows, known, balance_idr)
+        _take_funds([row for row in rows if not _came_back(attempts[_entitlement(row)])], known, balance_idr)
     decided = conform(pa.Table.from_pylist(rows, schema=TABLES["reissues.v1"].schema), "reissues.v1")
     if kept is not None:
         decided = pa.concat_tables([decided, conform(kept, "reissues.v1")])
     return decided.sort_by([(name, "ascending") for name in KEY]).combine_chunks()
 
 
-def wanted_idr(decided: pa.Table, kept: pa.Table | None = None) -> int:
-    """Whole rupiah of the reissues that the balance must reach before any new tranche: those due, or that would be but for it."""
+def _entitlement(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ENTITLEMENT)
+
+
+def _came_back(attempts: Sequence[Mapping[str, Any]]) -> bool:
+    return any(row["end"] == _CAME_BACK for row in attempts)
+
+
+def wanted_idr(decided: pa.Table, ended: pa.Table, kept: pa.Table | None = None) -> int:
+    """Whole rupiah of the reissues that the balance must reach before any new tranche: those due, or that would be but for it.
+
+    Of `ended` (ended.v1) is seen what came back by an earlier attempt: whatever ended since, its money is there.
+    """
     waits_for_money = pc.equal(decided["reasons"], "funds_short")
     wanted = decided.filter(pc.or_(pc.equal(decided["verdict"], "due"), waits_for_money))
-    wanted = wanted.filter(pc.not_equal(wanted["end"], _HAS_ITS_MONEY))
+    came_back = ended.filter(pc.equal(ended["end"], _CAME_BACK)).select(list(ENTITLEMENT))
+    wanted = wanted.join(came_back, list(ENTITLEMENT), join_type="left anti")
     if kept is not None:
         wanted = wanted.join(kept.select(KEY), list(KEY), join_type="left anti")
     return int(pc.sum(wanted["amount_idr"]).as_py() or 0)
@@ -186,7 +198,7 @@ def _take_funds(rows: list[dict[str, Any]], known: Mapping[str, _Known], balance
         return row["due_on"], accepted_on, row["participant_id"], row["benefit"], row["sequence"]
 
     left = balance_idr
-    wanting = (row for row in rows if row["verdict"] == "due" and row["end"] != _HAS_ITS_MONEY)
+    wanting = (row for row in rows if row["verdict"] == "due")
     for row in sorted(wanting, key=order):
         left -= row["amount_idr"]
         if left < 0:

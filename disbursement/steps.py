@@ -151,7 +151,7 @@ def _reissues(
         balance_idr=balance_idr,
         kept=instructed,
     )
-    return again, None if balance_idr is None else balance_idr - reissue.wanted_idr(again, instructed)
+    return again, None if balance_idr is None else balance_idr - reissue.wanted_idr(again, ended, instructed)
 
 
 def _is_instructed(decisions: pa.Table, history: pa.Table, period: str) -> pa.Array:

@@ -79,6 +79,19 @@ def claimed(connection: sa.Connection) -> set[str]:
     return set(connection.scalars(sa.select(t.end_to_end_id).where(t.claim.not_in(_cancelled()))))
 
 
+def standing(connection: sa.Connection) -> pa.Table:
+    """The payments of each claim that is confirmed and not cancelled: end_to_end_id, claim, and repaid_idr of the whole claim."""
+    a, r, t = store.claim_acts.c, store.repayments.c, store.claim_items.c
+    repaid = sa.select(r.claim, whole(r.amount_idr).label("repaid_idr")).group_by(r.claim).subquery()
+    query = (
+        sa.select(t.end_to_end_id, t.claim, sa.func.coalesce(repaid.c.repaid_idr, 0).label("repaid_idr"))
+        .outerjoin(repaid, repaid.c.claim == t.claim)
+        .where(t.claim.in_(sa.select(a.claim).where(a.act == "confirmed")), t.claim.not_in(_cancelled()))
+        .order_by(t.end_to_end_id, t.claim)
+    )
+    return store.read(connection, query, pa.schema([("end_to_end_id", TEXT), ("claim", TEXT), ("repaid_idr", WHOLE)]))
+
+
 def claims_of_period(connection: sa.Connection, period: str) -> set[str]:
     """The claims over a payment of a period."""
     i, t = store.instructions.c, store.claim_items.c

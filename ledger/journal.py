@@ -51,7 +51,7 @@ def of_file(connection: sa.Connection, file_name: str, before: str, after: str, 
     """The movements of a file that passes from one state to another: one for each budget year of its instructions.
 
     Where it leaves our hands, what it sends again of payments that came back goes first from `returned` to the cash; where the
-    bank refused the upload, it goes back.
+    bank refused the upload, or all of it, it goes back.
     """
     way = movement(before, after)
     if way is None:
@@ -60,16 +60,41 @@ def of_file(connection: sa.Connection, file_name: str, before: str, after: str, 
     keys = (i.channel, i.period, i.fiscal_year)
     query = sa.select(*keys, sa.func.count(), sa.func.sum(i.amount_idr)).where(i.file_name == file_name)
     own = [(*row[:3], int(row[3]), int(row[4])) for row in connection.execute(query.group_by(*keys).order_by(*keys))]
-    again: tuple[str, str] | None = None
-    if before in returned.UNSENT or after in returned.UNSENT:
-        again = ("cash", "returned") if before in returned.UNSENT else ("returned", "cash")
-    sums = [(way, row) for row in own] + [(again, row) for row in returned.behind(connection, file_name) if again]
     postings = [
-        Posting(*to_from, amount_idr, file_name, evidence, count, channel, period, year)
-        for to_from, (channel, period, year, count, amount_idr) in sums
-        if to_from
+        Posting(*way, amount_idr, file_name, evidence, count, channel, period, year)
+        for channel, period, year, count, amount_idr in own
     ]
-    return sorted(postings, key=lambda each: each.credit != "returned")
+    if before in returned.WITHOUT_MONEY:
+        behind = returned.behind_file(connection, file_name)
+        return [*_of_returned(("cash", "returned"), behind, file_name, evidence), *postings]
+    if after in returned.WITHOUT_MONEY:
+        behind = returned.behind_file(connection, file_name)
+        return [*postings, *_of_returned(("returned", "cash"), behind, file_name, evidence)]
+    return postings
+
+
+def given_back(connection: sa.Connection, ended: Mapping[str, tuple[str, str]]) -> list[Posting]:
+    """What goes on to `returned` where attempts that sent again what had come back were rejected, or never arrived.
+
+    `ended`: of each such instruction (end_to_end_id) its file and the evidence. Its own money is posted to the cash before.
+    """
+    groups: dict[tuple[str, str], list[returned.Behind]] = {}
+    for each in returned.behind_some(connection, ended):
+        groups.setdefault(ended[each.again], []).append(each)
+    return [posting for key in sorted(groups) for posting in _of_returned(("returned", "cash"), groups[key], *key)]
+
+
+def _of_returned(
+    way: tuple[str, str], behind: Iterable[returned.Behind], file_name: str, evidence: str
+) -> list[Posting]:
+    """Movements of payments that came back: one for each bank, period and budget year of theirs."""
+    sums: dict[tuple[str, str, int | None], list[int]] = {}
+    for each in behind:
+        sums.setdefault((each.channel, each.period, each.fiscal_year), []).append(each.amount_idr)
+    return [
+        Posting(*way, sum(amounts), file_name, evidence, len(amounts), channel, period, year)
+        for (channel, period, year), amounts in sorted(sums.items(), key=str)
+    ]
 
 
 def post(connection: sa.Connection, postings: Iterable[Posting], at: datetime) -> int:

@@ -86,9 +86,10 @@ def _told(connection: sa.Connection, rows: pa.Table) -> pa.Table:
     told = told.append_column("is_disputed", pa.array(is_disputed, pa.bool_()))
     deposited = pa.array(sorted(connection.scalars(returned.deposited())), pa.string())
     told = told.append_column("is_deposited", pc.is_in(told["end_to_end_id"], value_set=deposited))
-    # An open break about any attempt of an entitlement speaks of all of them.
-    per = told.group_by(_ENTITLEMENT).aggregate([("is_disputed", "any")])
-    told = told.drop_columns(["is_disputed"]).join(per, _ENTITLEMENT).rename_columns({"is_disputed_any": "is_disputed"})
+    # An open break about any attempt of an entitlement speaks of all of them; so does a deposit of what came back by one.
+    flags = ["is_disputed", "is_deposited"]
+    per = told.group_by(_ENTITLEMENT).aggregate([(name, "any") for name in flags])
+    told = told.drop_columns(flags).join(per.rename_columns([*_ENTITLEMENT, *flags]), _ENTITLEMENT)
     return conform(told.select(TABLES["ended.v1"].columns), "ended.v1")
 
 

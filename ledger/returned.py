@@ -1,10 +1,12 @@
 """Payments that came back and are owed again: where their money stands until the next attempt is sent or it is deposited.
 
-A returned payment has left this account once a later attempt of its entitlement is out of our hands. One that was drawn up and
-withdrawn, or whose upload the bank refused, was never out, and the money is owed as before.
+A returned payment has left this account while a later attempt of its entitlement is out of our hands. One that was drawn up and
+withdrawn, or whose upload the bank refused, was never out; one that was rejected or never arrived gave the money back. In each of
+these the money is owed as before, and stands where it came from.
 """
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,6 +14,10 @@ from ledger import queries, store
 from ledger.allocations import whole
 
 UNSENT = ("drafted", "released", "withdrawn")
+GAVE_BACK = ("rejected", "never_arrived")
+"""Ends of an attempt that was out of our hands, and whose money is ours again."""
+WITHOUT_MONEY = (*UNSENT, *GAVE_BACK)
+"""States of an attempt that does not have the money: what came back and is owed again stands in `returned` beside it."""
 EVER = 2**63 - 1
 _ENTITLEMENT = ("participant_id", "benefit", "sequence")
 
@@ -25,7 +31,7 @@ def _returned(until_us: int, instructions: Any) -> sa.Select[Any]:
 
 
 def sent_again(until_us: int = EVER) -> sa.Select[Any]:
-    """The end_to_end_id of each returned payment of which a later attempt had left our hands by an instant."""
+    """The end_to_end_id of each returned payment whose money a later attempt had taken along by an instant."""
     before, later = store.instructions.alias("before"), store.instructions.alias("later")
     own = queries.latest(store.instruction_states, "end_to_end_id", until_us)
     filed = queries.latest(store.file_states, "file_name", until_us)
@@ -39,7 +45,7 @@ def sent_again(until_us: int = EVER) -> sa.Select[Any]:
         .join(later, same)
         .outerjoin(own, later.c.end_to_end_id == own.c.end_to_end_id)
         .outerjoin(filed, later.c.file_name == filed.c.file_name)
-        .where(e.end == "returned", e.at <= until_us, state.not_in(UNSENT))
+        .where(e.end == "returned", e.at <= until_us, state.not_in(WITHOUT_MONEY))
     )
 
 
@@ -95,11 +101,37 @@ def owed_idr(connection: sa.Connection) -> int:
     return int(connection.scalar(sa.select(whole(found.c.amount_idr)).where(not_drawn_up_again(found))) or 0)
 
 
-def behind(connection: sa.Connection, file_name: str) -> list[tuple[str, str, int | None, int, int]]:
-    """What the instructions of a file send again: channel, period, budget year, count and whole rupiah of the returned attempts
-    that their own attempts come after, with nothing but withdrawn ones in between.
-    """
-    i, mine, other = store.instructions, store.instructions.alias("mine"), store.attempt_ends.alias("other")
+class Behind(NamedTuple):
+    """A returned payment that an instruction (`again`) sends again, with what a row of the journal says of it."""
+
+    again: str
+    channel: str
+    period: str
+    fiscal_year: int | None
+    amount_idr: int
+
+
+def behind_file(connection: sa.Connection, file_name: str) -> list[Behind]:
+    """What the instructions of a file send again."""
+    mine = store.instructions.alias("mine")
+    return _behind(connection, mine, mine.c.file_name == file_name)
+
+
+def behind_some(connection: sa.Connection, references: Collection[str]) -> list[Behind]:
+    """What some instructions, by end_to_end_id, send again."""
+    mine, listed = store.instructions.alias("mine"), sorted(references)
+    found: list[Behind] = []
+    for start in range(0, len(listed), _AT_ONCE):
+        found += _behind(connection, mine, mine.c.end_to_end_id.in_(listed[start : start + _AT_ONCE]))
+    return found
+
+
+_AT_ONCE = 10_000
+
+
+def _behind(connection: sa.Connection, mine: sa.FromClause, chosen: sa.ColumnElement[bool]) -> list[Behind]:
+    """The last returned attempt before each chosen one (`mine`), unless it was deposited: those in between had no money of it left."""
+    i, other = store.instructions, store.attempt_ends.alias("other")
     same = sa.and_(*(mine.c[name] == i.c[name] for name in _ENTITLEMENT), mine.c.attempt > i.c.attempt)
     between = (
         sa.select(other.c.end)
@@ -107,24 +139,17 @@ def behind(connection: sa.Connection, file_name: str) -> list[tuple[str, str, in
             *(other.c[name] == i.c[name] for name in _ENTITLEMENT),
             other.c.attempt > i.c.attempt,
             other.c.attempt < mine.c.attempt,
-            other.c.end != "withdrawn",
+            other.c.end == "returned",
         )
         .exists()
     )
-    keys = (i.c.channel, i.c.period, i.c.fiscal_year)
     query = (
         _returned(EVER, i)
-        .with_only_columns(*keys, sa.func.count(), sa.func.sum(i.c.amount_idr))
+        .with_only_columns(mine.c.end_to_end_id, i.c.channel, i.c.period, i.c.fiscal_year, i.c.amount_idr)
         .join(mine, same)
-        .where(
-            mine.c.file_name == file_name,
-            mine.c.attempt > 1,
-            sa.not_(between),
-            i.c.end_to_end_id.not_in(deposited()),
-        )
+        .where(chosen, mine.c.attempt > 1, sa.not_(between), i.c.end_to_end_id.not_in(deposited()))
     )
-    rows = connection.execute(query.group_by(*keys).order_by(*keys))
-    return [(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in rows]
+    return [Behind(*row) for row in connection.execute(query.order_by(mine.c.end_to_end_id))]
 
 
 def committed_idr(connection: sa.Connection) -> int:

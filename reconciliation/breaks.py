@@ -19,7 +19,7 @@ from schemas.zone import JAKARTA
 SEVERITIES = ("critical", "high", "normal")
 _CRITICAL = (
     "contradiction duplicate unknown_to_us credited_not_debited reversed_not_debited statement_conflict report_conflict"
-    " paid_twice"
+    " paid_twice claimed_and_returned"
 ).split()
 _NORMAL = "unknown_code debited_not_acknowledged date_outside_window".split()
 SEVERITY: dict[str, str] = {
@@ -46,6 +46,7 @@ RESOLVED_BY: dict[str, str] = {
     "report_conflict": "the bank's written word on which report stands",
     "notified_not_stated": "the statement that shows the booking, or the bank's word that it was never booked",
     "paid_twice": "the return of one of the two, or the bank's word that one was never paid",
+    "claimed_and_returned": "the end of the claim by a second person, or what was repaid given back, settled by two people",
     "totals_differ": "a corrected report",
     "reversed_not_debited": "the statement that shows the debit",
     "rejected_not_reversed": "the reversal in a statement, or the bank's word that it paid after all",

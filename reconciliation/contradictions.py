@@ -3,6 +3,7 @@ break, with both sides and the files that they stand in, until a person has the 
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from reconciliation.lateness import Teller
 from reconciliation.reported import CREDITED, Reported
 from reconciliation.sides import Numbers, Ours
 from schemas.codes import FINAL_WITHOUT_PAYMENT, INSTRUCTION_STATES
+from schemas.money import format_idr
 from schemas.tables import TABLES
 
 _PAID = ("debited", "credited")
@@ -90,6 +92,22 @@ def tell_paid_twice(ours: Ours, state: Numbers, findings: Findings) -> None:
     recorded = ours.sent["state"].to_pylist() if "state" in ours.sent.column_names else None
     for attempts in entitlements.values():
         _tell_attempts(ours, sorted(attempts), state, recorded, findings)
+
+
+def tell_claimed(matches: pa.Table, claimed: pa.Table, banks: Mapping[str, str], findings: Findings) -> None:
+    """Payments under a claim that came back from the bank: the money is here, and is asked for again, or is back already.
+
+    `matches`: matches.v1; `claimed`: end_to_end_id, claim and repaid_idr (whole rupiah of the whole claim) of confirmed claims that
+    stand; `banks`: bank by file name. It stands until the claim is ended, or two people have settled the case.
+    """
+    back = matches.filter(pc.equal(matches["state"], "returned")).select(["end_to_end_id", "file_name", "amount_idr"])
+    both = back.join(claimed, "end_to_end_id", join_type="inner")
+    for row in both.to_pylist():
+        repaid = f", and {format_idr(row['repaid_idr'])} repaid" if row["repaid_idr"] else ""
+        findings.add(
+            "claimed_and_returned", banks[row["file_name"]], "credited", f"returned, under claim {row['claim']}{repaid}",
+            end_to_end_id=row["end_to_end_id"], file_name=row["file_name"], amount_idr=row["amount_idr"], subject=row["claim"],
+        )  # fmt: skip
 
 
 def _tell_attempts(

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks import exchange
-from ledger import chain, clock, consent, journal, marks, queries, store, unknowns
+from ledger import chain, clock, consent, journal, marks, queries, returned, store, unknowns
 from ledger.house import House
 from ledger.instants import from_micros, to_micros
 from ledger.lock import alone
@@ -342,6 +342,9 @@ def _move(house: House, connection: Connection, about: Subject, said: Mapping[st
             )
             for row in sums.sort_by("fiscal_year").to_pylist()
         ]
+        if state in returned.GAVE_BACK:
+            sources = {row["end_to_end_id"]: (file_name, event) for row in rows}
+            postings += journal.given_back(connection, sources)
         journal.post(connection, postings, house.at)
 
 

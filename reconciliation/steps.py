@@ -13,7 +13,7 @@ from banks import exchange
 from banks.calendars import CalendarMissing, next_banking_day
 from banks.exchange import BankConnection
 from banks.profiles import Profile, profiles
-from ledger import chain, clock, consent, journal, queries, reissues, returned, store, unknowns
+from ledger import chain, claims, clock, consent, journal, queries, reissues, returned, store, unknowns
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
@@ -21,6 +21,7 @@ from ledger.parquet import put_table
 from ledger.store import Connection
 from reconciliation import evidence
 from reconciliation.breaks import Findings, is_late, tell_unreadable
+from reconciliation.contradictions import tell_claimed
 from reconciliation.exceptions import PURPOSE, Case, act, digest, follow
 from reconciliation.inbox import Received, take
 from reconciliation.lateness import hold_silence
@@ -154,7 +155,8 @@ class Found(NamedTuple):
     """What matching found for one period, and what the record says so far.
 
     `matches` (matches.v1) is of the period's instructions, `was` their rows as recorded before, in the same order;
-    `refused` (breaks.v1) are moves that the record does not allow, and files that could not be read; `lapsed`
+    `refused` (breaks.v1) are moves that the record does not allow, files that could not be read, and payments under a claim that
+    came back; `lapsed`
     (end_to_end_id, file_name, amount_idr, answer_due_at) those that silence makes unknown now.
     """
 
@@ -186,11 +188,12 @@ def _match(house: House, connection: Connection, period: str) -> Found:
     recorded = sent.select(["end_to_end_id", "state"])
     silences = hold_silence(matched.matches, recorded, files, _with_new_deadlines(words, sent, known), house.at)
     matches, refused = hold_moves(silences.matches, recorded, banks, period)
-    unread = Findings(period, {})
-    tell_unreadable(queries.inbound(connection), unread)
-    refused = pa.concat_tables([refused, unread.table()])
+    beside = Findings(period, {})
+    tell_unreadable(queries.inbound(connection), beside)
     ours = sent.filter(pc.equal(sent.column("period"), period))
     mine = matches.filter(pc.is_in(matches["end_to_end_id"], value_set=ours["end_to_end_id"].combine_chunks()))
+    tell_claimed(mine, claims.standing(connection), banks, beside)
+    refused = pa.concat_tables([refused, beside.table()])
     was = ours.take(pc.index_in(mine["end_to_end_id"], ours["end_to_end_id"].combine_chunks()))
     is_mine = pc.is_in(silences.lapsed["end_to_end_id"], value_set=ours["end_to_end_id"].combine_chunks())
     return Found(matched, mine, refused, was, silences.lapsed.filter(is_mine))
@@ -270,7 +273,10 @@ def _record(house: House, connection: Connection, found: Found) -> None:
         first = store.next_seq(connection, table)
         store.insert(connection, table, [{"seq": seq, **row} for seq, row in enumerate(new, first)])
     store.insert_new(connection, store.attempt_ends, ends)
-    journal.post(connection, _postings(was, matches, standing), house.at)
+    gave_back = matches.filter(pc.and_(ended, pc.is_in(matches["state"], pa.array(returned.GAVE_BACK))))
+    sources = {row["end_to_end_id"]: (row["file_name"], row["evidence"]) for row in gave_back.to_pylist()}
+    moves = [*_postings(was, matches, standing), *journal.given_back(connection, sources)]
+    journal.post(connection, moves, house.at)
     if moved or own:
         details = {"files": len(moved), "instructions": len(own), "ended": len(ends)}
         subject = matches.column("file_name")[0].as_py()

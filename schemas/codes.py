@@ -176,9 +176,19 @@ REISSUES: Final[dict[str, tuple[str, str]]] = {
 REISSUE_OWNER. `undecided` is what ended since."""
 
 DISPUTING: Final = frozenset(
-    {"contradiction", "duplicate", "ambiguous", "paid_twice", "rejected_not_reversed", "report_conflict"}
+    {
+        "contradiction",
+        "duplicate",
+        "ambiguous",
+        "paid_twice",
+        "rejected_not_reversed",
+        "report_conflict",
+        "amount_differs",
+        "claimed_and_returned",
+    }
 )
-"""Open breaks of these kinds about an attempt, or its file, say that it may have been paid: it is not reissued."""
+"""Open breaks of these kinds about an attempt, or its file, say that it may have been paid, in whole or in part, or that its money
+may be back twice: it is not reissued."""
 
 REISSUE_OWNER: Final[dict[str, str]] = {
     **dict.fromkeys(("due", "waits", "undecided"), "salur"),
@@ -222,6 +232,7 @@ BREAKS: Final[dict[str, tuple[str, str]]] = {
         "booked by a notification, and in no statement of that time",
     ),
     "paid_twice": ("dibayar dua kali", "two attempts, or two banks, pay one entitlement"),
+    "claimed_and_returned": ("ditagih dan dikembalikan bank", "a payment under a claim that the bank sent back"),
     "totals_differ": ("total berbeda", "the bank's count or sum of a file is not ours"),
     "reversed_not_debited": ("pengembalian tanpa debit", "money came back for what no statement shows as debited"),
     "rejected_not_reversed": ("ditolak tanpa pengembalian", "rejected after debit and no reversal seen"),

@@ -313,6 +313,7 @@ RESOLVED_BY = {
     "report_conflict": "pernyataan tertulis bank tentang laporan yang berlaku",
     "notified_not_stated": "rekening koran yang memuat pembukuan itu, atau keterangan bank bahwa tidak pernah dibukukan",
     "paid_twice": "pengembalian salah satu dari keduanya, atau keterangan bank bahwa salah satunya tidak pernah dibayar",
+    "claimed_and_returned": "pembatalan tagihan oleh orang kedua, atau penyelesaian dana yang sudah dikembalikan peserta oleh dua orang",
     "totals_differ": "laporan yang dikoreksi",
     "reversed_not_debited": "rekening koran yang memuat debit",
     "rejected_not_reversed": "pengembalian di rekening koran, atau pernyataan bank bahwa telah dibayar",

@@ -95,7 +95,7 @@ class Seen:
         return bool(names & self.under_break or owned & self.waiting)
 
 
-_DISPUTING: Final = frozenset({"contradiction", "duplicate", "ambiguous", "rejected_not_reversed"})
+_DISPUTING: Final = frozenset({"contradiction", "duplicate", "ambiguous", "rejected_not_reversed", "amount_differs"})
 
 
 def remember(day: Day, seen: Seen, memory: Memory) -> None:

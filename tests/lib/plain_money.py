@@ -7,6 +7,7 @@ from typing import Any
 
 ENDED = ("rejected", "returned", "withdrawn", "never_arrived")
 UNSENT = ("drafted", "released", "withdrawn")
+GAVE_BACK = ("rejected", "never_arrived")
 
 
 @dataclass
@@ -57,13 +58,15 @@ class PlainMoney:
         return [(each, self.state(each, until)) for each in self.payments if each.made_at <= until]
 
     def owed_again(self, until: int) -> list[Payment]:
-        """Every payment that came back and of which no later attempt has been sent."""
+        """Every payment that came back and whose money no later attempt has: none was sent, or what was sent gave it back."""
         known = self.known(until)
 
         def sent_again(one: Payment) -> bool:
             same = (one.who, one.benefit, one.sequence)
             return any(
-                (each.who, each.benefit, each.sequence) == same and each.attempt > one.attempt and state not in UNSENT
+                (each.who, each.benefit, each.sequence) == same
+                and each.attempt > one.attempt
+                and state not in (*UNSENT, *GAVE_BACK)
                 for each, state in known
             )
 

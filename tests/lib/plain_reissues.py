@@ -31,7 +31,8 @@ def plainly(
             key: max((r for r in ended if (r["participant_id"], r["sequence"]) == key), key=lambda r: int(r["attempt"]))
             for key in found
         }
-        line = [key for key, (verdict, _, _) in found.items() if verdict == "due" and last[key]["end"] != "returned"]
+        came_back = {(row["participant_id"], row["sequence"]) for row in ended if row["end"] == "returned"}
+        line = [key for key, (verdict, _, _) in found.items() if verdict == "due" and key not in came_back]
         for key in sorted(line, key=lambda k: (last[k]["due_on"], people[k[0]]["accepted_on"], k)):
             balance_idr -= last[key]["amount_idr"]
             if balance_idr < 0:

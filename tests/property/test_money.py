@@ -17,7 +17,7 @@ from ledger.store import Store
 from reconciliation.reports.money import LEFT, position
 from schemas.codes import FINAL_WITHOUT_PAYMENT, MOVES
 from tests.lib.databases import Database
-from tests.lib.plain_money import ENDED, UNSENT, Payment, PlainMoney
+from tests.lib.plain_money import ENDED, GAVE_BACK, UNSENT, Payment, PlainMoney
 
 _START = datetime(2020, 5, 1, tzinfo=UTC)
 _SKS = ("SK-1", "SK-2", None)
@@ -202,6 +202,8 @@ class Clerk:
                 *way, each.amount_idr, each.file, "e", 1, each.channel, each.period, each.fiscal_year
             )
             journal.post(connection, [posting], self._at())
+            if after in GAVE_BACK:
+                journal.post(connection, journal.given_back(connection, {each.reference: (each.file, "e")}), self._at())
         if after in FINAL_WITHOUT_PAYMENT:
             row = {
                 "participant_id": each.who, "benefit": each.benefit, "sequence": each.sequence, "attempt": each.attempt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 
 from disbursement import claiming, steps
 from disbursement.receivables import Part, check_receipt_numbers, repayment_parts, spread, take
-from ledger import chain, journal, queries, returned
+from ledger import chain, journal, queries, reissues, returned
 from ledger.archive import Archive
 from ledger.house import House
 from ledger.keyring import Keyring
+from reconciliation import steps as proving
 from reconciliation.reports.money import position
-from schemas.errors import InputRejected, PersonNeeded, SalurError, WrongUsage
+from schemas import exact_checks
+from schemas.errors import InputRejected, PersonNeeded, ProofFailed, SalurError, WrongUsage
 from tests.lib.credited_home import LATER, balances, by, comes_back, credited_home, who
 from tests.lib.small_home import AT, PERIOD, TRANCHE, at, events
 
@@ -316,3 +319,35 @@ class TestRules:
         assert (taken.idr("returned"), taken.idr("cash")) == (3, 2)
         with pytest.raises(InputRejected, match="Rp4 are"):
             take(5, [], lapsed, free_idr=1)
+
+
+class TestClaimedAndReturned:
+    """A payment under a claim that comes back from the bank afterwards is never silently both."""
+
+    def kinds(self, house: House) -> list[tuple[str | None, str]]:
+        """Expected and found of the open breaks of that kind, after a reconciliation."""
+        with pytest.raises(ProofFailed, match="first_attempts"):  # a home that nobody made decisions in
+            proving.reconcile(replace(house, check=exact_checks.check), PERIOD)
+        with house.store.reading() as connection:
+            rows = queries.breaks_in_force(connection).to_pylist()
+        mine = [row for row in rows if row["kind"] == "claimed_and_returned" and row["state"] == "open"]
+        return [(row["end_to_end_id"], row["found"]) for row in mine]
+
+    def test_it_is_a_break_until_somebody_else_ends_the_claim(self, claimed: House) -> None:
+        assert self.kinds(claimed) == []
+        came_back = comes_back(claimed, 0)
+        comes_back(claimed, 1)
+        assert self.kinds(claimed) == [(came_back, "returned, under claim C000001")]
+        claiming.cancel(by(claimed, "budi"), "C000001", "dikembalikan bank")
+        assert self.kinds(claimed) == []
+
+    def test_what_was_repaid_besides_shows_and_is_not_asked_for_again_before_two_people_have_settled_it(
+        self, claimed: House
+    ) -> None:
+        claiming.repay(claimed, "C000001", 100_000, "BNI-1")
+        came_back = comes_back(claimed, 0)
+        assert self.kinds(claimed) == [(came_back, "returned, under claim C000001, and Rp100.000 repaid")]
+        with claimed.store.reading() as connection:
+            assert reissues.ended(connection)["is_disputed"].to_pylist() == [True]
+        with pytest.raises(InputRejected, match="Something was repaid"):
+            claiming.cancel(by(claimed, "budi"), "C000001", "dikembalikan bank")

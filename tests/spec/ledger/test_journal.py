@@ -246,3 +246,37 @@ class TestSentAgain:
             record_state(connection, "B2-1.xml", "unknown", "later", AT)
         assert balances(again)["returned"] == (0, 0)
         assert balances(again)["in_transit"] == (2 * TRANCHE, 2)
+
+    @pytest.mark.parametrize("end", returned.GAVE_BACK)
+    def test_where_the_next_attempt_is_refused_or_never_arrives_it_stands_where_it_came_from_and_is_kept_for_its_owner(
+        self, again: House, end: str
+    ) -> None:
+        with again.store.transaction() as connection:
+            for state in ("released", "unknown"):
+                record_state(connection, "B2-1.xml", state, state, AT)
+            committed = returned.committed_idr(connection)
+            both = [reference("B2-1.xml", 0), "AGAIN"]
+            back = journal.given_back(connection, dict.fromkeys(both, ("B2-1.xml", "e")))
+            ended = {name: instruction("B1-1.xml", 0)[name] for name in ("participant_id", "benefit", "sequence")}
+            ended |= {
+                "attempt": 2,
+                "end": end,
+                "code_list": None,
+                "reason_code": None,
+                "evidence": "e",
+                "at": to_micros(AT),
+            }
+            store.insert(connection, store.attempt_ends, [ended])
+            row = {"end_to_end_id": "AGAIN", "state": end, "code_list": None, "reason_code": None, "evidence": "e"}
+            store.insert(connection, store.instruction_states, [row | {"seq": 9, "at": to_micros(AT)}])
+            journal.post(
+                connection,
+                [journal.Posting("cash", "in_transit", TRANCHE, "B2-1.xml", "e", 1, "ovo", "2021-01"), *back],
+                AT,
+            )
+            assert returned.gone(connection) == {}
+            assert returned.committed_idr(connection) == committed
+        assert [(p.debit, p.credit, p.amount_idr, p.channel, p.period) for p in back] == [
+            ("returned", "cash", TRANCHE, "bni", PERIOD)
+        ]
+        assert balances(again)["returned"] == (TRANCHE, 1)

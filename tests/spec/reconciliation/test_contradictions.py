@@ -144,7 +144,8 @@ def test_a_report_id_used_again_with_other_content_is_a_break_and_with_the_same_
 
 
 @pytest.mark.parametrize(
-    "kind", ["contradiction", "paid_twice", "report_conflict", "duplicate", "reversed_not_debited"]
+    "kind",
+    ["contradiction", "paid_twice", "report_conflict", "duplicate", "reversed_not_debited", "claimed_and_returned"],
 )
 def test_what_may_have_cost_money_twice_is_critical_and_says_what_resolves_it(kind: str) -> None:
     assert SEVERITY[kind] == "critical"
