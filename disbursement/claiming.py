@@ -379,6 +379,8 @@ def _save_deposit(
     store.insert(connection, store.deposit_items, items)
     ways = [("deposited", part.account, part) for part in taken.parts]
     said = {key: row[key] for key in ("ntpn", "ntb", "amount_idr", "corrects")}
+    if taken.items:
+        said |= {"items": len(taken.items), "items_sha256": receivables.items_digest(taken.items)}
     _post(house, connection, "deposited", name, ways, said)
     return _deposited(row | bound)
 

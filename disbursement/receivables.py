@@ -36,8 +36,16 @@ class Part(NamedTuple):
 
 def claim_digest(participant: str, reason: str, items: Iterable[Mapping[str, Any]]) -> str:
     """SHA-256 over who, why and the sorted lines `END_TO_END_ID AMOUNT`: what the second person agrees to."""
-    lines = sorted(f"{row['end_to_end_id']} {row['amount_idr']}" for row in items)
-    return hashlib.sha256("\n".join([participant, reason, *lines]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([participant, reason, *_lines(items)]).encode()).hexdigest()
+
+
+def items_digest(items: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 over the sorted lines `END_TO_END_ID AMOUNT` of the returned payments that a deposit took."""
+    return hashlib.sha256("\n".join(_lines(items)).encode()).hexdigest()
+
+
+def _lines(items: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted(f"{row['end_to_end_id']} {row['amount_idr']}" for row in items)
 
 
 def check_second(claim: Mapping[str, Any], person: str) -> None:

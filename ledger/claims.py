@@ -240,3 +240,38 @@ RECEIVABLES = pa.schema(
     ]
 )
 """The columns of `claims`, as an export has them."""
+
+
+def listed(connection: sa.Connection, today: date) -> pa.Table:
+    """`claims` as a table, in the order of their numbers."""
+    return pa.Table.from_pylist(claims(connection, today), schema=RECEIVABLES)
+
+
+def all_items(connection: sa.Connection) -> pa.Table:
+    """Which payments each claim is over: claim, end_to_end_id, claim_number, amount_idr."""
+    t = store.claim_items.c
+    return store.read(
+        connection, sa.select(t.claim, t.end_to_end_id, t.claim_number, t.amount_idr).order_by(t.claim, t.end_to_end_id)
+    )
+
+
+def all_repayments(connection: sa.Connection) -> pa.Table:
+    """Every repayment and correction of one, by reference."""
+    return store.read(connection, sa.select(store.repayments).order_by(store.repayments.c.reference))
+
+
+def all_deposits(connection: sa.Connection) -> pa.Table:
+    """Every deposit and entry that takes one back, in the order of their names."""
+    return store.read(connection, sa.select(store.deposits).order_by(store.deposits.c.deposit))
+
+
+def all_deposit_items(connection: sa.Connection) -> pa.Table:
+    """The returned payments that each deposit took: deposit, end_to_end_id, amount_idr, and what the payment is of."""
+    t, i = store.deposit_items.c, store.instructions.c
+    of_payment = (i.period, i.channel, i.benefit, i.sequence, i.attempt, i.fiscal_year)
+    query = (
+        sa.select(t.deposit, t.end_to_end_id, t.amount_idr, *of_payment)
+        .join(store.instructions, t.end_to_end_id == i.end_to_end_id)
+        .order_by(t.deposit, t.end_to_end_id)
+    )
+    return store.read(connection, query)

@@ -116,6 +116,32 @@ def _disputed(connection: sa.Connection) -> set[str]:
     return {name for name in connection.scalars(query) if name}
 
 
+def ends_before(connection: sa.Connection, period: str) -> pa.Table:
+    """How each attempt ended that comes before a later one of a period, and each of the period itself: the key, end_to_end_id,
+    file_name, period, end, code_list, reason_code, evidence, at; by key. Withdrawn ones too.
+    """
+    i, e, later = store.instructions.c, store.attempt_ends.c, store.instructions.alias("later")
+    is_before = (
+        sa.select(sa.literal(1))
+        .where(
+            *(later.c[name] == e[name] for name in _ENTITLEMENT),
+            later.c.attempt > e.attempt,
+            later.c.period == period,
+        )
+        .exists()
+    )
+    query = (
+        sa.select(
+            *(e[name] for name in KEY), i.end_to_end_id, i.file_name, i.period, e.end, e.code_list, e.reason_code,
+            e.evidence, e.at,
+        )
+        .join(store.instructions, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .where(sa.or_(i.period == period, is_before))
+        .order_by(*(e[name] for name in KEY))
+    )  # fmt: skip
+    return store.read(connection, query)
+
+
 # --- who agreed -------------------------------------------------------------------------------------------------------
 def agreed_subjects(connection: sa.Connection) -> set[str]:
     """Ended attempts, and refused files, whose reissue one person proposed and another approved."""
@@ -123,10 +149,14 @@ def agreed_subjects(connection: sa.Connection) -> set[str]:
     return set(connection.scalars(sa.select(u.subject).where(u.purpose == PURPOSE)))
 
 
+def all_acts(connection: sa.Connection) -> pa.Table:
+    """What people did about reissues, as a table, in order."""
+    return store.read(connection, sa.select(store.reissue_acts).order_by(store.reissue_acts.c.seq))
+
+
 def acts(connection: sa.Connection, subject: str | None = None) -> list[dict[str, Any]]:
     """What people did about reissues, in order: subject, act (propose, approve, refuse), reason, person, at."""
-    query = sa.select(store.reissue_acts).order_by(store.reissue_acts.c.seq)
-    rows = store.read(connection, query).to_pylist()
+    rows = all_acts(connection).to_pylist()
     return [row for row in rows if subject in (None, row["subject"])]
 
 

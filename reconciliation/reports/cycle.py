@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import audit, queries, reissues, store
+from ledger import audit, claims, journal, queries, reissues, store
 from ledger.archive import Archive
 from ledger.house import House
-from ledger.instants import from_micros, jakarta_date
+from ledger.instants import from_micros, jakarta_date, to_micros
 from reconciliation import evidence
 from reconciliation.exceptions import MACHINE, Case
 from reconciliation.reports import money
@@ -52,6 +52,10 @@ def gather(house: House, period: str) -> CycleFacts:
             funds=_conform("funds", queries.whole(connection, "funds").sort_by("reference")),
             money=_conform("money", money_known),
             money_proofs=_conform("money_proofs", money_proofs),
+            receivables=receivables(claims.listed(connection, jakarta_date(house.at))),
+            deposits=_conform("deposits", claims.all_deposits(connection)),
+            deposit_items=_conform("deposit_items", claims.all_deposit_items(connection)),
+            trial_balance=trial_balance(journal.balances_by_part(connection, to_micros(house.at))),
             sk_differences=_conform("sk_differences", differing),
             proofs=_conform("proofs", queries.proofs_in_force(connection, period)),
             breaks=_breaks(connection, period),
@@ -75,6 +79,18 @@ def gather(house: House, period: str) -> CycleFacts:
 
 def _conform(name: str, rows: pa.Table) -> pa.Table:
     return rows.select(schema(name).names).cast(schema(name))
+
+
+def receivables(listed: pa.Table) -> pa.Table:
+    """The claims as the report lists them, of `ledger.claims.listed`: nobody is named, and no words of a claim stand there."""
+    named = ["owed_idr" if name == "open_idr" else name for name in listed.column_names]
+    return _conform("receivables", listed.rename_columns(named))
+
+
+def trial_balance(balances: pa.Table) -> pa.Table:
+    """The journal by period, bank and budget year, of `ledger.journal.balances_by_part`."""
+    named = ["journal_account" if name == "account" else name for name in balances.column_names]
+    return _conform("trial_balance", balances.rename_columns(named))
 
 
 def _only(name: str, row: Mapping[str, Any]) -> dict[str, Any]:

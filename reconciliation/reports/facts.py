@@ -22,6 +22,10 @@ _COLUMNS: dict[str, str] = {
     "funds": "reference amount_idr at person issued_on fiscal_year corrects",
     "money": "known_at dimension key figure people_count transaction_count amount_idr",
     "money_proofs": "known_at stage scope equation left_count right_count left_idr right_idr holds",
+    "receivables": "claim payment_count amount_idr repaid_idr owed_idr noticed_on repay_by age_days state person confirmed_by proposed_at",
+    "deposits": "deposit ntpn ntb at person amount_idr repaid_idr returned_idr cash_idr period fiscal_year corrects",
+    "deposit_items": "deposit end_to_end_id period channel benefit sequence attempt fiscal_year amount_idr",
+    "trial_balance": "period channel fiscal_year journal_account debits_idr credits_idr balance_idr transaction_count",
     "sk_differences": "sk_number stated_idr missing_count missing_idr spread_idr",
     "proofs": "stage scope equation left_count right_count left_idr right_idr holds",
     "breaks": "break_id kind bank file_name expected found amount_idr state first_at owner case_state",
@@ -51,6 +55,15 @@ _MORE: dict[str, pa.DataType] = {
     "missing_count": pa.int64(),
     "missing_idr": pa.int64(),
     "spread_idr": pa.int64(),
+    "payment_count": pa.int64(),
+    "owed_idr": pa.int64(),
+    "age_days": pa.int64(),
+    "debits_idr": pa.int64(),
+    "credits_idr": pa.int64(),
+    "balance_idr": pa.int64(),
+    "confirmed_by": pa.string(),
+    "journal_account": pa.string(),
+    "proposed_at": FIELDS["at"].type,
     "is_reissue": pa.bool_(),
     "reported": pa.string(),
     "booked": pa.string(),
@@ -80,7 +93,9 @@ class CycleFacts:
     `sent_back`, `nothing`). `totals`: each hand-over's own count and sum. `ended`: payments refused or sent back, with
     where the next attempt stands. `shared_accounts`: accounts that are paid for more than one participant.
     `money` and `money_proofs`: the money of all periods as it was known at the period's end and at `at`; `sk_differences`: the
-    decisions of which manifests and lines say different things.
+    decisions of which manifests and lines say different things. `receivables`: every claim with its last day to repay, age and state;
+    `deposits`: every entry about money paid to the treasury, `deposit_items` the returned payments that they took;
+    `trial_balance`: the journal by period, bank and budget year at `at`.
     """
 
     period: str
@@ -100,6 +115,10 @@ class CycleFacts:
     funds: pa.Table
     money: pa.Table
     money_proofs: pa.Table
+    receivables: pa.Table
+    deposits: pa.Table
+    deposit_items: pa.Table
+    trial_balance: pa.Table
     sk_differences: pa.Table
     proofs: pa.Table
     breaks: pa.Table

@@ -7,7 +7,7 @@ from reconciliation.reports import money_shown, words
 from reconciliation.reports.figures import AGE_BANDS
 from reconciliation.reports.providers import UNKNOWN
 from reconciliation.reports.words import Text
-from schemas.codes import BREAKS
+from schemas.codes import ACCOUNTS, BREAKS
 from schemas.regions import PROVINCES
 
 
@@ -34,6 +34,10 @@ decisions_people | SK-PKP | SK-PKP
 funds | Dana diterima | Money received
 money | Posisi dana | Money
 money_proofs | Persamaan dana | Equations of the money
+receivables | Piutang peserta | Receivables
+deposits | Setoran ke kas negara | Deposits to the treasury
+deposit_items | Retur yang disetor | Returns deposited
+trial_balance | Neraca saldo | Trial balance
 sk_differences | Beda SK-PKP | SK-PKP differences
 proofs | Persamaan | Proofs
 breaks | Selisih | Breaks
@@ -166,6 +170,24 @@ closing_idr | Saldo akhir | Closing balance
 issued_on | Tanggal SP2D | Date of the SP2D
 fiscal_year | Tahun anggaran | Budget year
 corrects | Membetulkan | Corrects
+claim | Tagihan | Claim
+payment_count | Pembayaran | Payments
+repaid_idr | Dikembalikan peserta | Repaid
+owed_idr | Belum dikembalikan | Not repaid
+noticed_on | Tanggal pemberitahuan | Date of the notice
+repay_by | Batas 60 hari | 60 days end on
+age_days | Umur (hari) | Age in days
+confirmed_by | Disetujui oleh | Confirmed by
+proposed_at | Diusulkan (WIB) | Proposed (WIB)
+deposit | Setoran | Deposit
+ntpn | NTPN | NTPN
+ntb | NTB | NTB
+returned_idr | Dari retur | Of returns
+cash_idr | Dari kas program | Of the cash
+journal_account | Akun | Account
+debits_idr | Debet | Debits
+credits_idr | Kredit | Credits
+balance_idr | Saldo | Balance
 known_at | Diketahui pada | Known at
 dimension | Menurut | By
 key | Bagian | Part
@@ -192,6 +214,7 @@ ways | pencocokan tiga arah | three-way match
 stages | persamaan per tahap | proofs by stage
 equations | persamaan | proofs
 money | posisi dana | where the money stands
+money_apart | empat total berdampingan | four totals side by side
 money_by | posisi dana, dirinci | where the money stands, by part
 money_equations | persamaan antara catatan | equations between the records
 balances | saldo rekening koran | statement balances
@@ -216,6 +239,7 @@ failed | ditolak, retur, tidak sampai | rejected, returned, never arrived
 open | berjalan | open
 allocated | dialokasikan | allocated
 funded | diterima | received
+released | dilepas | released
 committed | terikat | committed
 credited | dikreditkan | credited
 on_hold | ditahan | held
@@ -238,7 +262,8 @@ def meanings() -> dict[str, Mapping[str, Text]]:
         | {f"states.{state}": text for state, text in words.STATES.items()}
         | {f"by_channel.{code}": text for code, text in banks.items()}
         | {band: Text(f"{band} hari", f"{band} days") for band in AGE_BANDS},
-        "state": words.STATES | words.INBOUND_STATES,
+        "state": words.STATES | words.INBOUND_STATES | words.CLAIM_STATES,
+        "journal_account": {code: Text(*both) for code, both in ACCOUNTS.items()},
         "next_state": words.STATES,
         "verdict": words.REISSUES,
         "case_state": words.CASE_STATES,

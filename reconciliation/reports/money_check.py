@@ -44,12 +44,16 @@ def contradicted(told: CycleFacts, tables: Mapping[str, pa.Table]) -> str | None
         cells = _cells(told, known_at)
         if _parts_differ(cells) or _rests_differ(cells) or _receipts_differ(cells, tables["events"], known_at):
             return "money"
+        if _back_differs(cells, tables["events"], known_at):
+            return "money"
         if (
             known_at == told.at
             and _is_now(told, tables["events"])
             and _payments_differ(cells, told.period, tables["instructions"])
         ):
             return "money"
+    if _is_now(told, tables["events"]) and _balances_differ(told, tables["journal"]):
+        return "trial_balance"
     if told.at not in moments or _equations_differ(told, moments):
         return "money_proofs"
     return "decisions_people" if _decisions_differ(told, tables["events"]) else None
@@ -117,6 +121,23 @@ def _receipts_differ(cells: Cells, events: pa.Table, known_at: datetime) -> bool
     return shown != {year: (received[year], counts[year]) for year in counts}
 
 
+def _back_differs(cells: Cells, events: pa.Table, known_at: datetime) -> bool:
+    """Whether what is owed by participants, was repaid and deposited is not what the acts by then come to."""
+    sums: Counter[str] = Counter()
+    for row in events.filter(pc.less_equal(events["at"], pa.scalar(known_at, events["at"].type))).to_pylist():
+        said = json.loads(row["details"])
+        sums["repaid"] += said["amount_idr"] if row["kind"] == "repaid" else 0
+        for debit, credit, *_, amount_idr, _count in said.get("postings", ()):
+            for account, signed_idr in ((debit, amount_idr), (credit, -amount_idr)):
+                sums["receivable"] += signed_idr if account == "receivable" else 0
+                sums["deposited"] += signed_idr if account == "deposited" else 0
+                if account == "repaid" and "deposited" in (debit, credit):
+                    sums["repaid_deposited"] -= signed_idr
+    sums["deposited"] -= sums["repaid_deposited"]
+    figures = ("receivable", "repaid", "repaid_deposited", "deposited")
+    return any(_idr(cells, ALL, UNKNOWN, figure) != sums[figure] for figure in figures)
+
+
 def _payments_differ(cells: Cells, period: str, instructions: pa.Table) -> bool:
     """Whether a figure of the pack's own period is not what its instructions come to."""
     for figure, states in money.STATES_OF.items():
@@ -146,6 +167,28 @@ def _equations_differ(told: CycleFacts, moments: list[datetime]) -> bool:
         if row[side] != sum(_idr(cells, ALL, UNKNOWN, figure) for figure in figures):
             return True
     return False
+
+
+_PART = ("period", "channel", "fiscal_year")
+
+
+def _balances_differ(told: CycleFacts, journal: pa.Table) -> bool:
+    """Whether the trial balance of a part does not add to nothing, or, of the period and of none, is not what the journal comes to."""
+    debits: Counter[tuple[Any, ...]] = Counter()
+    credits_: Counter[tuple[Any, ...]] = Counter()
+    for row in journal.to_pylist():
+        part = tuple(row[name] for name in _PART)
+        debits[*part, row["debit"]] += row["amount_idr"]
+        credits_[*part, row["credit"]] += row["amount_idr"]
+    shown, sums = {}, Counter[tuple[Any, ...]]()
+    for row in told.trial_balance.to_pylist():
+        part = tuple(row[name] for name in _PART)
+        sums[part] += row["balance_idr"]
+        if row["balance_idr"] != row["debits_idr"] - row["credits_idr"]:
+            return True
+        if row["period"] in (told.period, None):
+            shown[*part, row["journal_account"]] = (row["debits_idr"], row["credits_idr"])
+    return any(sums.values()) or shown != {key: (debits[key], credits_[key]) for key in debits.keys() | credits_.keys()}
 
 
 def _equations() -> Iterator[tuple[str, str]]:

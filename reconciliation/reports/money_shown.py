@@ -1,12 +1,13 @@
 """The money as the report shows it: its figures at the period's end beside those at the report's moment, in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger import money
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.figures import NOTHING, Equation, Line, Sum
 from reconciliation.reports.money import ALL, FIGURES, NOT_SPLIT, UNKNOWN
 from reconciliation.reports.words import Text
+from schemas.codes import ACCOUNTS
 
 FIGURE_WORDS = {
     "allocated": Text(
@@ -105,6 +106,7 @@ class Part:
     label: Text
     allocated: Sum
     funded: Sum
+    released: Sum
     committed: Sum
     credited: Sum
     on_hold: Sum
@@ -122,6 +124,69 @@ def moments(facts: CycleFacts) -> list[tuple[Text, list[Line]]]:
         lines = [Line(f, FIGURE_WORDS[f], here.get(f, NOTHING)) for f in FIGURES if f in said and (f in here or is_now)]
         found.append((label, lines))
     return found if any(line.sum != NOTHING for _, lines in found for line in lines) else []
+
+
+_APART = ("allocated", "funded", "released", "credited")
+_BETWEEN = {
+    "funded": Text("dialokasikan − diterima", "allocated − received"),
+    "released": Text("diterima − dilepas", "received − released"),
+    "credited": Text("dilepas − dikreditkan", "released − credited"),
+}
+_SHORT = {
+    "allocated": Text("Dialokasikan (SK-PKP)", "Allocated (SK-PKP)"),
+    "funded": Text("Diterima (SP2D)", "Received (SP2D)"),
+    "released": Text("Dilepas", "Released"),
+    "credited": Text("Dikreditkan", "Credited"),
+}
+
+
+def apart(facts: CycleFacts) -> list[tuple[Text, list[Line]]]:
+    """What is easily taken for one another, at each moment: allocated, received, released, credited, each with what lies between it and
+    the one before; nothing where nothing is known of them."""
+    found = []
+    for label, lines in moments(facts):
+        known = {line.key: line.sum for line in lines}
+        rows: list[Line] = []
+        for before, figure in zip((None, *_APART), _APART, strict=False):
+            if before is not None:
+                between_idr = known.get(before, NOTHING).idr - known.get(figure, NOTHING).idr
+                rows.append(Line(f"{before}_less_{figure}", _BETWEEN[figure], Sum(0, between_idr)))
+            rows.append(Line(figure, _SHORT[figure], known.get(figure, NOTHING)))
+        found.append((label, rows))
+    return found
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One account of the journal in one period, bank and budget year (None: of none that is known), or in all of them; `is_first` of its part."""
+
+    part: tuple[str | None, str | None, int | None] | None
+    is_first: bool
+    account: Text
+    debits_idr: int
+    credits_idr: int
+
+    @property
+    def balance_idr(self) -> int:
+        """Debits less credits."""
+        return self.debits_idr - self.credits_idr
+
+
+def trial(facts: CycleFacts) -> list[Balance]:
+    """The accounts of all parts together, then of each part, those that never moved left out."""
+    rows = facts.trial_balance.to_pylist()
+    sides: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        debits, credits_ = sides.get(row["journal_account"], (0, 0))
+        sides[row["journal_account"]] = debits + row["debits_idr"], credits_ + row["credits_idr"]
+    found = [Balance(None, False, Text(*ACCOUNTS[name]), *sides[name]) for name in ACCOUNTS if name in sides]
+    before = None
+    for row in rows:
+        part = row["period"], row["channel"], row["fiscal_year"]
+        words = Text(*ACCOUNTS[row["journal_account"]])
+        found.append(Balance(part, part != before, words, row["debits_idr"], row["credits_idr"]))
+        before = part
+    return [replace(each, is_first=place == 0 or each.is_first) for place, each in enumerate(found)]
 
 
 def _sum(row: dict[str, int | None]) -> Sum:
@@ -149,7 +214,7 @@ def by_part(facts: CycleFacts) -> list[tuple[Text, list[Part]]]:
     ]
 
 
-_BESIDE = ("allocated", "funded", "committed", "credited", "held")
+_BESIDE = ("allocated", "funded", "released", "committed", "credited", "held")
 
 
 def _natural(key: str) -> tuple[bool, int, str]:

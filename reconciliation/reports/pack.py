@@ -15,8 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import audit, chain, journal, queries, reissues, store
+from ledger import audit, chain, claims, journal, queries, reissues, store
 from ledger.house import House
+from ledger.instants import jakarta_date
 from ledger.parquet import get_table, to_parquet
 from reconciliation import evidence
 from reconciliation.reports.cycle import gather, of_people
@@ -141,6 +142,13 @@ def _tables(house: House, connection: store.Connection, facts: CycleFacts) -> di
         "breaks": facts.breaks,
         "acts": facts.acts,
         "journal": journal.rows(connection, period),
+        "receivables": claims.listed(connection, jakarta_date(house.at)),
+        "claim_items": claims.all_items(connection),
+        "repayments": claims.all_repayments(connection),
+        "deposits": claims.all_deposits(connection),
+        "deposit_items": claims.all_deposit_items(connection),
+        "attempt_ends": reissues.ends_before(connection, period),
+        "reissue_acts": reissues.all_acts(connection),
         "proofs": facts.proofs,
         "checks": facts.checks,
         "quarantine": queries.whole(connection, "quarantine")

@@ -22,7 +22,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ledger.chain import GENESIS, event_hash
-from reconciliation.reports import facts, money_check
+from reconciliation.reports import facts, money_check, pack_again, pack_back
 from reconciliation.reports.pack_report import contradicted, details_of, facts_of, made_by, pages
 from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
@@ -30,8 +30,9 @@ from schemas.money import format_idr
 
 FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 3, "manifest.json"
 TABLES = (
-    "acts", "batches", "breaks", "checks", "consents", "entitlements", "entries", "events", "files", "inbound",
-    "instructions", "journal", "matches", "proofs", "qualified", "quarantine", "reissues", "responses", "statements",
+    "acts", "attempt_ends", "batches", "breaks", "checks", "claim_items", "consents", "deposit_items", "deposits", "entitlements",
+    "entries", "events", "files", "inbound", "instructions", "journal", "matches", "proofs", "qualified", "quarantine",
+    "receivables", "reissue_acts", "reissues", "repayments", "responses", "statements",
 )  # fmt: skip
 """The tables that every pack holds, each as Parquet and as CSV."""
 _UNSENT = ("drafted", "withdrawn")
@@ -103,6 +104,8 @@ def verify_pack(path: Path) -> dict[str, Any]:
     _check_reconciled(said["period"], tables)
     _check_journal(said["period"], tables)
     _check_back(said["period"], tables)
+    _stop_at(pack_back.differences(tables, datetime.fromisoformat(said["at"])))
+    _stop_at(pack_again.differences(tables, knows_remedies=said["report"]["made_by"] == made_by))
     told = _check_pages(said, tables, members)
     beside = _check_beside(said, path.parent)
     _stop_at_failed_proof(pa.concat_tables([each.select(_OF_PROOFS) for each in (tables["proofs"], told.money_proofs)]))
@@ -130,6 +133,14 @@ def _damaged(where: str, why: str) -> NoReturn:
     raise EvidenceDamaged(
         f"The pack is damaged: {where}.", why, "Ask for the pack again and compare the chain's head with the minutes."
     )
+
+
+def _stop_at(differences: Iterable[tuple[str, str]]) -> None:
+    """Stop where tables do not fit, and name every place."""
+    found = list(differences)
+    if found:
+        others = f" And {len(found) - 1} more: {'; '.join(where for where, _ in found[1:20])}." if found[1:] else ""
+        _damaged(found[0][0], found[0][1] + others)
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from reconciliation.reports import facts
 from reconciliation.reports.answers import sides_of
-from reconciliation.reports.cycle import counted, due, of_batches, totals, with_people
+from reconciliation.reports.cycle import counted, due, of_batches, receivables, totals, with_people
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.html import render
 from reconciliation.reports.qualified import with_training
@@ -44,13 +44,16 @@ signed minutes; whoever rewrites the whole chain gets another head.
 
 Terikat pada rantai / bound by the chain: keputusan dan aturan / decisions and rules; hasil pencocokan / matches; selisih
 terbuka dan persamaan / open breaks and proofs (rekonsiliasi terakhir / the last reconciliation); persetujuan rilis,
-orang demi orang / consents to release, name by name; dana masuk dan koreksinya / money received and corrections; SK-PKP
+orang demi orang / consents to release, name by name; dana masuk dan koreksinya / money received and corrections; tagihan,
+pengembalian dan setoran, dengan jurnalnya / claims, repayments and deposits, with their journal; tindakan atas penerbitan ulang, dan
+dua orang di mana diperlukan / acts on reissues, and two people where they are needed; SK-PKP
 menurut manifes / decisions (SK-PKP) as manifests state them; penyelesaian pelatihan di balik tahap 1
 bulan ini / the completions behind this month's first tranches.
 Terikat pada tabel itu / bound by those tables: instruksi, berkas, kelompok dan jurnal: jumlah dan total setiap keadaan /
 instructions, files, batches and journal: count and sum of each state; setiap CSV, sama dengan Parquet-nya / each CSV, equal
 to its Parquet; posisi dana periode ini, dan setiap rinciannya dijumlah ulang / this period's money, and every part of it added
-up again; halaman laporan, bita demi bita / the report's page, byte for byte.
+up again; akhir setiap percobaan dan percobaan sebelumnya / the end of each attempt, and of those before it; neraca saldo periode ini /
+this period's trial balance; halaman laporan, bita demi bita / the report's page, byte for byte.
 Hanya oleh manifest.json / by manifest.json alone: penyelesaian pelatihan dari bulan lain, nama pelatihan, penyedia, platform /
 completions of other months, names of trainings, providers, platforms; selisih yang sudah tertutup / closed breaks; catatan kasus dan
 penahanan / notes on cases and holds; pemeriksaan data dan karantina / data checks and quarantine; isi jawaban bank / what
@@ -132,6 +135,9 @@ def _expected(period: str, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table
         "consents": of_batches(tables["consents"], batches),
         "quarantine": set_aside.rename_columns({"count_all": "row_count"}),
         "funds": _funds(tables["events"]),
+        "receivables": receivables(tables["receivables"]),
+        "deposits": tables["deposits"],
+        "deposit_items": tables["deposit_items"],
         "policies": _policies(period, tables),
         "drop_files": _drop_files(tables["events"]),
     }

@@ -24,6 +24,7 @@ _LISTED = frozenset(
         "facts",
         "channels",
         "money_bars",
+        "trial",
         "breaks",
         "open_breaks",
         "failing",
@@ -46,6 +47,7 @@ _FIRST = (
     "stages",
     "equations",
     "money",
+    "money_apart",
     "money_by",
     "money_equations",
 )

@@ -247,6 +247,15 @@ CASE_STATES = {
     "approved": Text("disetujui dua orang", "approved by two people"),
     "closed": Text("tidak ditemukan lagi", "no longer found"),
 }
+CLAIM_STATES = {
+    "proposed": Text("diusulkan, belum ditagih", "proposed, not owed yet"),
+    "open": Text("ditagih", "owed"),
+    "overdue": Text("lewat 60 hari", "overdue"),
+    "repaid": Text("dikembalikan", "repaid"),
+    "cancelled": Text("dibatalkan", "cancelled"),
+}
+"""Where a claim for money back stands."""
+
 ACTS = {
     "hold": Text("menahan peserta", "hold"),
     "unhold": Text("mengakhiri penahanan", "end of hold"),

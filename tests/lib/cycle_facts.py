@@ -155,6 +155,7 @@ def _money() -> dict[str, list[dict[str, Any]]]:
         CUT_OFF: {"allocated": (20_400, 72_420_000_000), "funded": (1, 25_000_000_000), "instructed": (0, 0), "credited": (0, 0)},
         AT: {
             "allocated": (20_400, 72_420_000_000), "funded": (2, 43_000_000_000), "instructed": (3_214, 1_928_400_000),
+            "released": (3_150, 1_890_000_000),
             "credited": (2_900, 1_740_000_000), "committed": (3_100, 1_860_000_000), "held": (310, 186_000_000),
             "in_account": (0, 41_260_000_000), "left_of_funds": (0, 41_140_000_000), "over_allocated": (2, 300_000),
         },
@@ -196,7 +197,50 @@ def _money() -> dict[str, list[dict[str, Any]]]:
         "missing_idr": 7_100_000,
         "spread_idr": 50,
     }
-    return {"money": rows, "money_proofs": proofs, "sk_differences": [differing]}
+    return {"money": rows, "money_proofs": proofs, "sk_differences": [differing], **_back()}
+
+
+def _back() -> dict[str, list[dict[str, Any]]]:
+    """A claim in each state, a deposit and its correction, and the journal of two periods."""
+    claims = [
+        ("proposed", None, 600_000, 0), ("open", date(2020, 12, 1), 1_200_000, 200_000), ("overdue", date(2020, 10, 1), 600_000, 0),
+        ("repaid", date(2020, 9, 1), 600_000, 600_000), ("cancelled", date(2020, 9, 2), 600_000, 0),
+    ]  # fmt: skip
+    receivables = [
+        {
+            "claim": f"C{number:06d}", "payment_count": amount_idr // 600_000, "amount_idr": amount_idr, "repaid_idr": repaid_idr,
+            "owed_idr": amount_idr - repaid_idr if state in ("open", "overdue") else 0, "noticed_on": noticed_on,
+            "repay_by": noticed_on and noticed_on + timedelta(days=60), "age_days": (AT.date() - (noticed_on or CUT_OFF.date())).days,
+            "state": state, "person": "siti", "confirmed_by": noticed_on and "budi", "proposed_at": CUT_OFF,
+        }
+        for number, (state, noticed_on, amount_idr, repaid_idr) in enumerate(claims, 1)
+    ]  # fmt: skip
+    deposits = [
+        {
+            "deposit": f"D00000{number}", "ntpn": "0A1B2C3D4E5F6G7H", "ntb": "202012010001", "at": AT, "person": "rina",
+            "amount_idr": sign * 1_400_000, "repaid_idr": sign * 800_000, "returned_idr": sign * 600_000, "cash_idr": 0,
+            "period": "2020-12", "fiscal_year": 2020, "corrects": corrects,
+        }
+        for number, sign, corrects in ((1, 1, None), (2, -1, "D000001"))
+    ]  # fmt: skip
+    item = {
+        "deposit": "D000001", "end_to_end_id": "PRK0000001XA", "period": "2020-12", "channel": "bni", "benefit": "incentive",
+        "sequence": 2, "attempt": 1, "fiscal_year": 2020, "amount_idr": 600_000,
+    }  # fmt: skip
+    parts = [
+        (None, None, 2020, {"funder": -43_000_000_000, "cash": 43_000_000_000}, 0),
+        ("2020-12", "bni", 2020, {"cash": -600_000_000, "in_transit": 59_400_000, "credited": 540_000_000, "returned": 600_000}, 1_000),
+        ("2020-12", "ovo", 2020, {"receivable": 1_600_000, "claims": -1_600_000}, 3),
+    ]  # fmt: skip
+    balances = [
+        {
+            "period": period, "channel": channel, "fiscal_year": year, "journal_account": account, "balance_idr": idr,
+            "debits_idr": max(idr, 0), "credits_idr": max(-idr, 0), "transaction_count": count,
+        }
+        for period, channel, year, accounts, count in parts
+        for account, idr in accounts.items()
+    ]  # fmt: skip
+    return {"receivables": receivables, "deposits": deposits, "deposit_items": [item], "trial_balance": balances}
 
 
 def _listed() -> dict[str, list[dict[str, Any]]]:

@@ -140,6 +140,38 @@ def test_the_bar_of_the_money_received_is_parted_by_where_it_is() -> None:
     ]
 
 
+def test_allocated_received_released_and_credited_stand_apart_with_what_lies_between_them_at_each_moment() -> None:
+    found = [[(line.key, line.sum.idr) for line in lines] for _, lines in money_shown.apart(full_cycle())]
+    assert found[1] == [
+        ("allocated", 72_420_000_000),
+        ("allocated_less_funded", 29_420_000_000),
+        ("funded", 43_000_000_000),
+        ("funded_less_released", 41_110_000_000),
+        ("released", 1_890_000_000),
+        ("released_less_credited", 150_000_000),
+        ("credited", 1_740_000_000),
+    ]
+    assert dict(found[0])["allocated_less_funded"] == 47_420_000_000
+    assert money_shown.apart(empty_cycle()) == []
+
+
+def test_the_trial_balance_has_all_parts_together_and_each_and_both_add_to_nothing() -> None:
+    rows = money_shown.trial(full_cycle())
+    for part in {row.part for row in rows}:
+        mine = [row for row in rows if row.part == part]
+        assert sum(row.balance_idr for row in mine) == 0
+        assert [row.is_first for row in mine] == [True] + [False] * (len(mine) - 1)
+    whole = {row.account.en: row.balance_idr for row in rows if row.part is None}
+    assert whole["cash"] == 42_400_000_000
+
+
+def test_claims_stand_with_their_last_day_age_and_state_and_deposits_with_both_numbers_and_what_they_took() -> None:
+    text = " ".join(_Page(render(full_cycle())).text)
+    for said in ("2020-11-30", "103", "lewat 60 hari", "overdue", "0A1B2C3D4E5F6G7H", "202012010001", "PRK0000001XA"):
+        assert said in text
+    assert "P000" not in render(empty_cycle(receivables=full_cycle().receivables.to_pylist())), "nobody is named"
+
+
 def test_without_money_there_is_nothing_to_show_of_it() -> None:
     assert money_shown.moments(empty_cycle()) == []
 
