@@ -50,7 +50,14 @@ def act(
     by: Key | None = None,
     reason: str = "",
 ) -> None:
-    """`propose` that a statement is superseded `by` another, `approve` or `refuse` it. Whoever proposed it cannot approve it."""
+    """`propose` that a statement is superseded `by` another, `approve` or `refuse` it. Whoever proposed it cannot approve it.
+
+    The last act on a statement given again by the same person in the same words adds nothing.
+    """
+    last = next((row for row in reversed(acts(connection)) if _key(row) == key), None)
+    said = (what, person.strip(), reason.strip())
+    if last and (last["act"], last["person"], last["reason"]) == said and by in (None, _by(last)):
+        return
     person, reason, waiting = person.strip(), reason.strip(), proposed(connection).get(key)
     if key in in_force(connection):
         raise InputRejected(f"Statement {name_of(key)} is superseded already.", "", "See: salur statements list")

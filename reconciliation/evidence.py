@@ -116,6 +116,13 @@ def cases(connection: Connection) -> dict[str, Case]:
     return {break_id: case_of(break_id, rows) for break_id, rows in acts.items()}
 
 
+def last_act(connection: Connection, break_id: str) -> tuple[str, str, str] | None:
+    """The last act on a case: what, by whom and in which words."""
+    rows = queries.exception_acts(connection).to_pylist()
+    mine = [(row["act"], row["person"], row["note"]) for row in rows if row["break_id"] == break_id]
+    return mine[-1] if mine else None
+
+
 def save_acts(connection: Connection, acts: Iterable[dict[str, str]], at: datetime) -> None:
     """Add acts on cases, in their order."""
     first = store.next_seq(connection, store.exception_acts)

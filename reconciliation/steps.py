@@ -509,11 +509,16 @@ def exceptions(house: House, period: str | None) -> list[dict[str, Any]]:
 
 
 def act_on_exception(house: House, break_id: str, what: str, person: str, note: str) -> dict[str, Any]:
-    """A person's act on a case: assign, comment, resolve, approve or refuse. An approval is a consent, and spends it."""
+    """A person's act on a case: assign, comment, resolve, approve or refuse. An approval is a consent, and spends it.
+
+    The last act given again by the same person in the same words adds nothing.
+    """
     with house.store.transaction() as connection:
         known = {row["break_id"]: row for row in queries.breaks_in_force(connection).to_pylist()}
         if break_id not in known:
             raise InputRejected(f"There is no break {break_id}.", "", "See: salur exceptions list")
+        if evidence.last_act(connection, break_id) == (what, person.strip(), note.strip()):
+            return {"break_id": break_id, "act": what, "person": person.strip()}
         case = evidence.cases(connection).get(break_id, Case(break_id))
         row = act(case, what, person, note)
         if what == "approve":

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger import queries
+from disbursement import steps as paying
+from ledger import chain, migrations, queries, store
 from ledger.house import House
 from reconciliation import letters
 from reconciliation import steps as proving
@@ -30,6 +31,7 @@ from tests.lib.crash_cycle import (
     answer,
     begun,
     by_hand,
+    corrected,
     cycle,
     received_by_hand,
     reissue,
@@ -73,17 +75,30 @@ def cases(base: Path, address: Address) -> dict[str, Case]:
         if step.name == "collect":
             found["receive"] = played(Step("receive", LATER, received_by_hand), world)
         world = found[step.name].after
-    for last, steps in (("submit", silence()), ("reconcile", reissue())):
-        world = found[last].after
+    found["recover"] = played(Step("recover", AT, paying.recover), _restored(found["submit"]))
+    for last, steps in (("submit", silence()), ("reconcile", reissue()), ("outcomes", corrected())):
+        world = found[last].after.copied(f"after {last}")
         for step in steps:
+            step.before(world)
             found[step.name] = played(step, world)
             world = found[step.name].after
     return found
 
 
-STEPS = [step.name for step in [*cycle(), *silence(), *reissue()] if step.name != REPORT] + [
+def _restored(submitted: Case) -> World:
+    """The world after a submission, with the ledger that was there before it."""
+    world = submitted.after.copied("restored")
+    for path in submitted.before.home.glob("ledger.db*"):
+        shutil.copy2(path, world.home)
+    return world
+
+
+AGAIN = "collect the statement"
+"""What `collect` walks already."""
+STEPS = [step.name for step in [*cycle(), *silence(), *reissue(), *corrected()] if step.name not in (REPORT, AGAIN)] + [
     "submit by hand",
     "receive",
+    "recover",
 ]
 
 
@@ -224,5 +239,38 @@ def test_a_home_is_made_by_the_command_given_again_wherever_its_making_was_kille
                 wrong.append(f"{point}: {differing}")
             shutil.rmtree(world.path)
         return wrong
+
+    assert in_child(go) == []
+
+
+def test_a_ledger_is_upgraded_whole_or_not_at_all_wherever_it_was_killed(base: Path) -> None:
+    def structure_of(ledger: store.Store) -> dict[str, object]:
+        with ledger.of_any_version() as connection:
+            chain.verify(connection)
+            rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+            return {"version": store.version_of(connection), "tables": [tuple(row) for row in rows]}
+
+    def go() -> list[str]:
+        def old(name: str) -> store.Store:
+            ledger = store.Store(f"sqlite:///{base / name}.db")
+            with ledger.of_any_version() as connection:
+                migrations.carry_out(connection, 0, 1, 0)
+            ledger.engine.dispose()
+            return ledger
+
+        whole = old("upgraded")
+        points = recorded(lambda: migrations.upgrade(whole, AT, "siti"))
+        failpoints.reached = None
+        expected, wrong = structure_of(whole), []
+        for ordinal, point in enumerate(points):
+            ledger = old(f"upgraded {ordinal}")
+            in_child(lambda: killed_at(ordinal, lambda: migrations.upgrade(ledger, AT, "siti")))  # noqa: B023
+            with ledger.of_any_version() as connection:
+                left = store.version_of(connection)
+            ledger.engine.dispose()
+            migrations.upgrade(ledger, AT, "siti")
+            if left not in (1, store.SCHEMA_VERSION) or structure_of(ledger) != expected:
+                wrong.append(point)
+        return wrong if points else ["it comes to no point"]
 
     assert in_child(go) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from reconciliation import superseding
 from reconciliation.reports.pack import verify_pack, write_pack
 from schemas.errors import InputRejected, PersonNeeded, ProofFailed
 from simulator.bank import Answer
+from tests.lib.bank_messages import renamed
 from tests.lib.databases import Database
 from tests.lib.joined import COUNT, LATER, PERIOD, instructed, opened, sent_to, unproved
 from tests.lib.small_home import instruction_states
@@ -107,12 +107,6 @@ def test_a_late_word_of_settlement_after_a_reversed_refusal_moves_nothing_and_sh
     assert instruction_states(sent.house) == before
     assert kinds(sent.house) == {"contradiction": 1, "duplicate": 1}
     assert unproved(sent.house) == []
-
-
-def renamed(statement: bytes) -> bytes:
-    """The statement under another id and number, as a bank sends it anew."""
-    anew = re.sub(rb"(<Id>[A-Z]+-STMT-)0*1<", rb"\g<1>900001<", statement)
-    return re.sub(rb"<ElctrncSeqNb>1<", rb"<ElctrncSeqNb>901<", anew)
 
 
 def wrong(statement: bytes) -> bytes:

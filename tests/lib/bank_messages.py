@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -215,3 +216,9 @@ notifications = parent(
     many(parent("Ntfctn", leaf("Id", IDS), leaf("CreDtTm", INSTANTS), _account, many(_entry, most=4)), 1, 2),
 )
 """camt.054, from the root of the message."""
+
+
+def renamed(statement: bytes) -> bytes:
+    """A simulated bank's first statement under another id and number, as a bank sends it anew."""
+    anew = re.sub(rb"(<Id>[A-Z]+-STMT-)0*1<", rb"\g<1>900001<", statement)
+    return re.sub(rb"<ElctrncSeqNb>1<", rb"<ElctrncSeqNb>901<", anew)

@@ -12,10 +12,11 @@ from disbursement import claiming, inquiries
 from disbursement import steps as paying
 from ledger import queries
 from ledger.house import House
-from reconciliation import letters, telling
+from reconciliation import letters, superseding, telling
 from reconciliation import steps as proving
 from simulator.bank import SimulatedBank
 from simulator.descriptions import Reason, describe_bank
+from tests.lib.bank_messages import renamed
 from tests.lib.crashing import World
 from tests.lib.databases import Server
 from tests.lib.sftp_folders import BANK, Address
@@ -91,6 +92,9 @@ def silence() -> list[Step]:
     """What follows where the bank says nothing of what was sent: questions, its letter, and a claim on what it has credited."""
     return [
         Step("reconcile in silence", LATER, lambda house: proving.reconcile(house, PERIOD)),
+        Step("assign the case", LATER, lambda house: _on_case(house, "assign", "siti", "budi")),
+        Step("propose what settles it", LATER, lambda house: _on_case(house, "resolve", "siti", "surat bank")),
+        Step("agree that it is settled", LATER, lambda house: _on_case(house, "approve", "budi", "")),
         Step("ask for the status", LATER, lambda house: inquiries.draft(house, _file(house), "status", "siti")),
         Step("ask for money back", LATER, lambda house: inquiries.draft(house, _file(house), "cancel", "siti")),
         Step("release the question", LATER, _release_question),
@@ -116,6 +120,41 @@ def reissue() -> list[Step]:
         Step("entitle again", NEXT_AT, lambda house: paying.entitle(house, NEXT)),
         Step("instruct again", NEXT_AT, lambda house: paying.instruct(house, NEXT, "siti")),
     ]
+
+
+def corrected() -> list[Step]:
+    """What follows a second statement of the same days under another name: two people put it in the place of the first."""
+    return [
+        Step("collect the statement", LATER, proving.collect, _stated_anew),
+        Step("propose the statement", LATER, _supersede),
+        Step(
+            "approve the statement", LATER, lambda house: superseding.decide(house, _wrong(house)[0], "approve", "budi")
+        ),
+    ]
+
+
+def _stated_anew(world: World) -> None:
+    (statement,) = (path for path in (world.bank / "out").iterdir() if "camt053" in path.name)
+    again = statement.with_name(f"anew-{statement.name}")
+    again.write_bytes(renamed(statement.read_bytes()))
+    os.utime(again, (AT.timestamp(), AT.timestamp()))
+
+
+def _wrong(house: House) -> tuple[str, str]:
+    """The statement that came first, and the one that is to count instead."""
+    listed = superseding.listed(house)
+    (first,) = (row["name"] for row in listed if "900001" not in row["name"])
+    (other,) = (row["name"] for row in listed if "900001" in row["name"])
+    return first, other
+
+
+def _supersede(house: House) -> object:
+    return superseding.supersede(house, *_wrong(house), "siti", "surat bank")
+
+
+def _on_case(house: House, act: str, person: str, note: str) -> object:
+    (found,) = (row["break_id"] for row in proving.exceptions(house, PERIOD) if row["kind"] == "missing_at_bank")
+    return proving.act_on_exception(house, found, act, person, note)
 
 
 def _agree(house: House, act: str, person: str) -> object:
