@@ -213,3 +213,26 @@ def quarantined(connection: sa.Connection) -> pa.Table:
     q = store.quarantine.c
     query = sa.select(q.table, q.reason, sa.func.count().label("row_count")).group_by(q.table, q.reason)
     return store.read(connection, query.order_by(q.table, q.reason))
+
+
+def states_of(connection: sa.Connection, file_name: str, end_to_end_id: str) -> pa.Table:
+    """Every state that an instruction went through, its file's and its own, oldest first."""
+    schema = pa.schema([("state", TEXT), ("reason_code", TEXT), ("evidence", TEXT), ("at", INSTANT)])
+    f, i = store.file_states.c, store.instruction_states.c
+    filed = sa.select(f.state, sa.null().label("reason_code"), f.evidence, f.at).where(f.file_name == file_name)
+    own = sa.select(i.state, i.reason_code, i.evidence, i.at).where(i.end_to_end_id == end_to_end_id)
+    return pa.concat_tables(
+        [store.read(connection, query.order_by(c.seq), schema) for query, c in ((filed, f), (own, i))]
+    )
+
+
+def holds_of(connection: sa.Connection, participant: str) -> pa.Table:
+    """Every hold of one person and its end, oldest first."""
+    h = store.holds
+    return store.read(connection, sa.select(h).where(h.c.participant_id == participant).order_by(h.c.seq))
+
+
+def events_on(connection: sa.Connection, subjects: set[str]) -> pa.Table:
+    """Every event about one of some subjects, as events.v1 in their order."""
+    e = store.events
+    return store.read(connection, sa.select(e).where(e.c.subject.in_(sorted(subjects))).order_by(e.c.seq))

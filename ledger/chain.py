@@ -23,11 +23,13 @@ def event_hash(seq: int, at_us: int, actor: str, kind: str, subject: str, detail
     return hashlib.sha256(body.encode()).hexdigest()
 
 
+_HEAD = sa.select(store.events.c.seq, store.events.c.hash).order_by(store.events.c.seq.desc()).limit(1)
+
+
 def head(connection: sa.Connection) -> tuple[int, str]:
     """How many events there are, and the hash of the last: the whole record up to now in one line."""
-    events = store.events
-    last = connection.execute(sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)).first()
-    return (int(last.seq), str(last.hash)) if last else (0, GENESIS)
+    last = store.rows(connection, _HEAD)
+    return (int(last[0][0]), str(last[0][1])) if last else (0, GENESIS)
 
 
 def append(

@@ -38,11 +38,13 @@ def in_order(house: House) -> House:
     return replace(house, at=last)
 
 
+_E = store.events.c
+_LAST_EVENT = sa.select(_E.at).where(_E.at <= sa.bindparam("until")).order_by(_E.seq.desc()).limit(1)
+
+
 def _last_event(connection: store.Connection, until: datetime | None) -> datetime | None:
-    e = store.events.c
-    query = sa.select(e.at).order_by(e.seq.desc()).limit(1)
-    found = connection.scalar(query if until is None else query.where(e.at <= to_micros(until)))
-    return None if found is None else from_micros(found)
+    found = store.rows(connection, _LAST_EVENT, until=2**63 - 1 if until is None else to_micros(until))
+    return from_micros(found[0][0]) if found else None
 
 
 def _instant(setting: object) -> datetime | None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import date
+from functools import cache, lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +33,10 @@ _BATCH_ORDER = (
 """A batch of several files stands where the first of these does, so that what still needs an act shows."""
 
 
+# Questions asked over and over are built once, with parameters: building one takes longer than the database takes to answer it.
+
+
+@lru_cache(maxsize=64)
 def latest(table: sa.Table, key: str, until_us: int | None = None) -> sa.Subquery:
     """The last state row of each subject; of those recorded by an instant, when one is given."""
     numbers = sa.select(sa.func.max(table.c.seq)).group_by(table.c[key])
@@ -43,6 +48,12 @@ def latest(table: sa.Table, key: str, until_us: int | None = None) -> sa.Subquer
 
 def file_rows(connection: sa.Connection, *, period: str | None = None, batch: str | None = None) -> pa.Table:
     """files.v1 with state, execution_date, period, digest and maker, in the order of their names."""
+    only = store.given(period=period, batch=batch)
+    return store.read(connection, _file_rows(*only), values=only)
+
+
+@cache
+def _file_rows(*only: str) -> sa.Select[Any]:
     f, b, s = store.files.c, store.batches.c, latest(store.file_states, "file_name").c
     query = (
         sa.select(
@@ -57,11 +68,7 @@ def file_rows(connection: sa.Connection, *, period: str | None = None, batch: st
         .outerjoin(s.state.table, f.file_name == s.file_name)
         .order_by(f.file_name)
     )
-    if period is not None:
-        query = query.where(b.period == period)
-    if batch is not None:
-        query = query.where(f.batch == batch)
-    return store.read(connection, query)
+    return query.where(*({"period": b.period, "batch": f.batch}[name] == sa.bindparam(name) for name in only))
 
 
 def batches(ledger: Store, period: str | None = None) -> list[dict[str, Any]]:
@@ -73,14 +80,18 @@ def batches(ledger: Store, period: str | None = None) -> list[dict[str, Any]]:
 def batch_rows(connection: sa.Connection, period: str | None = None) -> list[dict[str, Any]]:
     """`batches` within a transaction, so that what is decided on a batch's state is decided on the state that it has."""
     files = file_rows(connection, period=period).select(["batch", "state"]).to_pylist()
-    query = sa.select(store.batches).order_by(store.batches.c.batch)
-    if period is not None:
-        query = query.where(store.batches.c.period == period)
-    rows = store.read(connection, query).to_pylist()
+    only = store.given(period=period)
+    rows = store.read(connection, _batch_rows(*only), values=only).to_pylist()
     states: dict[str, set[str]] = {}
     for row in files:
         states.setdefault(row["batch"], set()).add(row["state"])
     return [row | {"state": min(states.get(row["batch"], {"drafted"}), key=_BATCH_ORDER.index)} for row in rows]
+
+
+@cache
+def _batch_rows(*only: str) -> sa.Select[Any]:
+    b = store.batches
+    return sa.select(b).where(*(b.c[name] == sa.bindparam(name) for name in only)).order_by(b.c.batch)
 
 
 def batch_benefits(
@@ -235,16 +246,30 @@ def funded_idr(connection: sa.Connection) -> int | None:
 
 def last_entitlement_run(connection: sa.Connection, period: str) -> dict[str, Any] | None:
     """The run of `entitle` whose decisions are in force for the period."""
-    runs = store.entitlement_runs
-    query = sa.select(runs).where(runs.c.period == period).order_by(runs.c.seq.desc()).limit(1)
-    row = connection.execute(query).mappings().first()
-    return dict(row) if row else None
+    return _last_run(connection, store.entitlement_runs, period)
+
+
+def _last_run(connection: sa.Connection, runs: sa.Table, period: str) -> dict[str, Any] | None:
+    found = store.rows(connection, _last_of(runs), period=period)
+    return dict(zip(runs.columns.keys(), found[0], strict=True)) if found else None
+
+
+@cache
+def _last_of(runs: sa.Table) -> sa.Select[Any]:
+    return sa.select(runs).where(runs.c.period == sa.bindparam("period")).order_by(runs.c.seq.desc()).limit(1)
 
 
 def instruction_rows(
     connection: sa.Connection, *, period: str | None = None, batch: str | None = None, participant: str | None = None
 ) -> pa.Table:
     """instructions.v1 with state, reason_code, code_list and message ids: its own last state, else its file's."""
+    only = store.given(period=period, batch=batch, participant_id=participant)
+    query, schema = _instruction_rows(*only)
+    return store.read(connection, query, schema, only)
+
+
+@cache
+def _instruction_rows(*only: str) -> tuple[sa.Select[Any], pa.Schema]:
     own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
     i, f, b, e = store.instructions.c, store.files.c, store.batches.c, store.attempt_ends.c
     query = (
@@ -265,17 +290,11 @@ def instruction_rows(
         .outerjoin(filed.state.table, i.file_name == filed.file_name)
         .outerjoin(store.attempt_ends, sa.and_(*(i[column] == e[column] for column in _ENDS_KEY)))
         .order_by(i.end_to_end_id)
-    )
-    if period is not None:
-        query = query.where(i.period == period)
-    if batch is not None:
-        query = query.where(i.batch == batch)
-    if participant is not None:
-        query = query.where(i.participant_id == participant)
+    ).where(*(i[name] == sa.bindparam(name) for name in only))
     schema = pa.schema(
         [pa.field(c.name, _TYPES.get(c.name) or store.arrow_type(c.name)) for c in query.selected_columns]
     )
-    return store.read(connection, query, schema)
+    return query, schema
 
 
 _TYPES = {"file_state": TEXT, "own_state": TEXT}
@@ -283,8 +302,13 @@ _TYPES = {"file_state": TEXT, "own_state": TEXT}
 
 def held_people(connection: sa.Connection) -> set[str]:
     """Who is kept from being sent now: whose last act among the holds is `hold`."""
+    return {person for (person,) in store.rows(connection, _held())}
+
+
+@cache
+def _held() -> sa.Select[Any]:
     last = latest(store.holds, "participant_id").c
-    return set(connection.scalars(sa.select(last.participant_id).where(last.act == "hold")))
+    return sa.select(last.participant_id).where(last.act == "hold")
 
 
 def brake(connection: sa.Connection) -> dict[str, Any] | None:
@@ -296,8 +320,14 @@ def brake(connection: sa.Connection) -> dict[str, Any] | None:
 
 def inbound(connection: sa.Connection, kind: str | None = None) -> pa.Table:
     """Files received, in the order in which they were taken."""
-    query = sa.select(store.inbound_files).order_by(store.inbound_files.c.seq)
-    return store.read(connection, query if kind is None else query.where(store.inbound_files.c.kind == kind))
+    only = store.given(kind=kind)
+    return store.read(connection, _inbound(*only), values=only)
+
+
+@cache
+def _inbound(*only: str) -> sa.Select[Any]:
+    i = store.inbound_files
+    return sa.select(i).where(*(i.c[name] == sa.bindparam(name) for name in only)).order_by(i.c.seq)
 
 
 def runs_of(connection: sa.Connection, table: sa.Table, period: str | None) -> pa.Table:
@@ -308,20 +338,31 @@ def runs_of(connection: sa.Connection, table: sa.Table, period: str | None) -> p
 
 def breaks_in_force(connection: sa.Connection, period: str | None = None) -> pa.Table:
     """Each break with its last state."""
+    only = store.given(period=period)
+    return store.read(connection, _breaks_in_force(*only), values=only)
+
+
+@cache
+def _breaks_in_force(*only: str) -> sa.Select[Any]:
     last = latest(store.breaks, "break_id")
-    query = sa.select(last).order_by(last.c.kind, last.c.break_id)
-    return store.read(connection, query if period is None else query.where(last.c.period == period))
+    mine = (last.c[name] == sa.bindparam(name) for name in only)
+    return sa.select(last).where(*mine).order_by(last.c.kind, last.c.break_id)
 
 
 def decisions_in_force(connection: sa.Connection, archive: Archive, period: str | None = None) -> pa.Table:
     """decisions.v1 of the last run of each period (of one period, when given): the decisions in force."""
-    runs = store.entitlement_runs
-    last = sa.select(sa.func.max(runs.c.seq)).group_by(runs.c.period)
-    query = sa.select(runs.c.archive_key).where(runs.c.seq.in_(last)).order_by(runs.c.period)
-    if period is not None:
-        query = query.where(runs.c.period == period)
-    tables = [conform(get_table(archive, key), "decisions.v1") for key in connection.scalars(query)]
+    only = store.given(period=period)
+    keys = store.rows(connection, _runs_in_force(*only), **only)
+    tables = [conform(get_table(archive, key), "decisions.v1") for (key,) in keys]
     return pa.concat_tables([empty("decisions.v1"), *tables])
+
+
+@cache
+def _runs_in_force(*only: str) -> sa.Select[Any]:
+    r = store.entitlement_runs.c
+    last = sa.select(sa.func.max(r.seq)).group_by(r.period)
+    query = sa.select(r.archive_key).where(r.seq.in_(last)).order_by(r.period)
+    return query.where(*(r[name] == sa.bindparam(name) for name in only))
 
 
 def period_before(connection: sa.Connection, period: str) -> str | None:
@@ -331,30 +372,18 @@ def period_before(connection: sa.Connection, period: str) -> str | None:
     return found
 
 
-def states_of(connection: sa.Connection, file_name: str, end_to_end_id: str) -> pa.Table:
-    """Every state that an instruction went through, its file's and its own, oldest first."""
-    schema = pa.schema([("state", TEXT), ("reason_code", TEXT), ("evidence", TEXT), ("at", INSTANT)])
-    f, i = store.file_states.c, store.instruction_states.c
-    filed = sa.select(f.state, sa.null().label("reason_code"), f.evidence, f.at).where(f.file_name == file_name)
-    own = sa.select(i.state, i.reason_code, i.evidence, i.at).where(i.end_to_end_id == end_to_end_id)
-    return pa.concat_tables(
-        [store.read(connection, query.order_by(c.seq), schema) for query, c in ((filed, f), (own, i))]
-    )
-
-
-def holds_of(connection: sa.Connection, participant: str) -> pa.Table:
-    """Every hold of one person and its end, oldest first."""
-    h = store.holds
-    return store.read(connection, sa.select(h).where(h.c.participant_id == participant).order_by(h.c.seq))
-
-
 def whole(connection: sa.Connection, table: str, **only: str) -> pa.Table:
     """A table of the ledger (batches, events, check_results, quarantine, consents or funds) in the order of its key, or its
     rows with `only`.
     """
+    return store.read(connection, _whole(table, *only), values=only)
+
+
+@cache
+def _whole(table: str, *only: str) -> sa.Select[Any]:
     found = store.METADATA.tables[table]
-    mine = (found.c[name] == value for name, value in only.items())
-    return store.read(connection, sa.select(found).where(*mine).order_by(*found.primary_key))
+    mine = (found.c[name] == sa.bindparam(name) for name in only)
+    return sa.select(found).where(*mine).order_by(*found.primary_key)
 
 
 def next_file_numbers(connection: sa.Connection) -> dict[tuple[str, date], int]:
@@ -377,9 +406,13 @@ def participants_of(connection: sa.Connection, file_name: str) -> set[str]:
 
 def file_standing(connection: sa.Connection) -> dict[str, tuple[str, str]]:
     """The last state of each file that has one, and its evidence; a file that is missing here is drafted."""
+    return {name: (state, evidence) for name, state, evidence in store.rows(connection, _file_standing())}
+
+
+@cache
+def _file_standing() -> sa.Select[Any]:
     last = latest(store.file_states, "file_name").c
-    query = sa.select(last.file_name, last.state, last.evidence)
-    return {row.file_name: (row.state, row.evidence) for row in connection.execute(query)}
+    return sa.select(last.file_name, last.state, last.evidence)
 
 
 def file_state(connection: sa.Connection, file_name: str) -> str:
@@ -401,16 +434,10 @@ def events_about(connection: sa.Connection, kind: str, subjects: set[str]) -> di
     return {row["subject"]: row for row in store.read(connection, query.order_by(store.events.c.seq)).to_pylist()}
 
 
-def events_on(connection: sa.Connection, subjects: set[str]) -> pa.Table:
-    """Every event about one of some subjects, as events.v1 in their order."""
-    e = store.events
-    return store.read(connection, sa.select(e).where(e.c.subject.in_(sorted(subjects))).order_by(e.c.seq))
-
-
 def last_reconciliation(connection: sa.Connection, period: str) -> str | None:
     """The archive's key of the matches of the period's last reconciliation."""
-    r = store.reconciliation_runs.c
-    return connection.scalar(sa.select(r.archive_key).where(r.period == period).order_by(r.seq.desc()).limit(1))
+    run = _last_run(connection, store.reconciliation_runs, period)
+    return None if run is None else str(run["archive_key"])
 
 
 def is_consent_spent(connection: sa.Connection, purpose: str, subject: str, digest: str) -> bool:
@@ -422,21 +449,21 @@ def is_consent_spent(connection: sa.Connection, purpose: str, subject: str, dige
 
 def proofs_in_force(connection: sa.Connection, period: str | None = None) -> pa.Table:
     """The proofs of the last reconciliation of each period (of one period, when given)."""
+    only = store.given(period=period)
+    return store.read(connection, _proofs_in_force(*only), values=only)
+
+
+@cache
+def _proofs_in_force(*only: str) -> sa.Select[Any]:
     p, r = store.proofs.c, store.reconciliation_runs.c
     last = sa.select(sa.func.max(r.seq)).group_by(r.period)
-    runs = sa.select(r.run_id).where(r.seq.in_(last))
-    if period is not None:
-        runs = runs.where(r.period == period)
-    query = sa.select(store.proofs).where(p.run_id.in_(runs)).order_by(p.period, p.stage, p.scope)
-    return store.read(connection, query)
+    runs = sa.select(r.run_id).where(r.seq.in_(last), *(r[name] == sa.bindparam(name) for name in only))
+    return sa.select(store.proofs).where(p.run_id.in_(runs)).order_by(p.period, p.stage, p.scope)
 
 
 def last_instruct_run(connection: sa.Connection, period: str) -> dict[str, Any] | None:
     """The last run of `instruct` for the period that saw other decisions, or left out others, than the one before."""
-    runs = store.instruct_runs
-    query = sa.select(runs).where(runs.c.period == period).order_by(runs.c.seq.desc()).limit(1)
-    row = connection.execute(query).mappings().first()
-    return dict(row) if row else None
+    return _last_run(connection, store.instruct_runs, period)
 
 
 def left_out(connection: sa.Connection, archive: Archive, period: str) -> pa.Table:
@@ -455,15 +482,19 @@ def decisions_seen(connection: sa.Connection, archive: Archive, period: str) -> 
 
 def recorded_names(connection: sa.Connection, bank: str) -> set[tuple[str, int, int]]:
     """(name, size, listed time) of each file of a bank that was fetched before."""
-    n = store.inbound_names.c
-    query = sa.select(n.file_name, n.byte_count, n.listed_at).where(n.bank == bank)
-    return {(row.file_name, row.byte_count, row.listed_at) for row in connection.execute(query)}
+    return set(store.rows(connection, _RECORDED_NAMES, bank=bank))
+
+
+_N = store.inbound_names.c
+_RECORDED_NAMES = sa.select(_N.file_name, _N.byte_count, _N.listed_at).where(_N.bank == sa.bindparam("bank"))
 
 
 def received(connection: sa.Connection, bank: str) -> set[str]:
     """SHA-256 of every file that was taken from a bank."""
-    i = store.inbound_files.c
-    return set(connection.scalars(sa.select(i.sha256).where(i.bank == bank)))
+    return {sha256 for (sha256,) in store.rows(connection, _RECEIVED, bank=bank)}
+
+
+_RECEIVED = sa.select(store.inbound_files.c.sha256).where(store.inbound_files.c.bank == sa.bindparam("bank"))
 
 
 def unreconciled_periods(connection: sa.Connection) -> list[str]:
@@ -476,7 +507,7 @@ def unreconciled_periods(connection: sa.Connection) -> list[str]:
 
 def exception_acts(connection: sa.Connection) -> pa.Table:
     """Every act on every case, in order."""
-    return store.read(connection, sa.select(store.exception_acts).order_by(store.exception_acts.c.seq))
+    return whole(connection, "exception_acts")
 
 
 def first_found(connection: sa.Connection) -> dict[str, int]:
@@ -488,10 +519,18 @@ def first_found(connection: sa.Connection) -> dict[str, int]:
 
 def periods_named(connection: sa.Connection, messages: set[str], blocks: set[str], references: list[str]) -> set[str]:
     """The periods of our files and instructions that a bank's references name."""
-    b, f, i = store.batches.c, store.files.c, store.instructions.c
-    query = sa.select(f.message_id, f.payment_information_id, b.period).join(store.batches, f.batch == b.batch)
-    found = {row.period for row in connection.execute(query) if row[0] in messages or row[1] in blocks}
+    if not (messages or blocks or references):
+        return set()
+    i = store.instructions.c
+    rows = store.rows(connection, _names_of_files())
+    found = {period for message, block, period in rows if message in messages or block in blocks}
     for start in range(0, len(references), 10_000):
         some = references[start : start + 10_000]
         found |= set(connection.scalars(sa.select(i.period).distinct().where(i.end_to_end_id.in_(some))))
     return found
+
+
+@cache
+def _names_of_files() -> sa.Select[Any]:
+    b, f = store.batches.c, store.files.c
+    return sa.select(f.message_id, f.payment_information_id, b.period).join(store.batches, f.batch == b.batch)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +32,12 @@ _JAKARTA_US = pa.scalar(7 * 3600 * 1_000_000, pa.int64())
 # --- what ended -------------------------------------------------------------------------------------------------------
 def ended(connection: sa.Connection) -> pa.Table:
     """ended.v1: each attempt that ended without paying and was not withdrawn, of entitlements of which none is open or paid."""
+    query, schema = _ended()
+    return _told(connection, store.read(connection, query, schema, {}))
+
+
+@cache
+def _ended() -> tuple[sa.Select[Any], pa.Schema]:
     i, e, r = store.instructions.c, store.attempt_ends.c, store.inbound_files.c
     own, filed = (
         queries.latest(store.instruction_states, "end_to_end_id").c,
@@ -62,8 +69,7 @@ def ended(connection: sa.Connection) -> pa.Table:
     )
     types = {"at": INSTANT, "state": TEXT}
     schema = pa.schema([(c.name, types.get(c.name) or store.arrow_type(c.name)) for c in query.selected_columns])
-    rows = store.read(connection, query, schema)
-    return _told(connection, rows)
+    return query, schema
 
 
 _OF_INSTRUCTION = (
@@ -84,7 +90,7 @@ def _told(connection: sa.Connection, rows: pa.Table) -> pa.Table:
     told = rows.drop_columns(["at", "state"]).append_column("ended_on", in_jakarta)
     told = told.append_column("is_agreed", pa.array(is_agreed, pa.bool_()))
     told = told.append_column("is_disputed", pa.array(is_disputed, pa.bool_()))
-    deposited = pa.array(sorted(connection.scalars(returned.deposited())), pa.string())
+    deposited = pa.array(sorted(name for (name,) in store.rows(connection, returned.deposited())), pa.string())
     told = told.append_column("is_deposited", pc.is_in(told["end_to_end_id"], value_set=deposited))
     # An open break about any attempt of an entitlement speaks of all of them; so does a deposit of what came back by one.
     flags = ["is_disputed", "is_deposited"]
@@ -106,14 +112,18 @@ def _disputed(connection: sa.Connection) -> set[str]:
 
     A break whose resolution two people approved says so no longer.
     """
+    return {name for (name,) in store.rows(connection, _disputing()) if name}
+
+
+@cache
+def _disputing() -> sa.Select[Any]:
     x = store.exception_acts.c
     deciding = sa.select(sa.func.max(x.seq)).where(x.act.in_(("resolve", "approve", "refuse", "close", "reopen")))
     approved = sa.select(x.break_id).where(x.seq.in_(deciding.group_by(x.break_id)), x.act == "approve")
     last = queries.latest(store.breaks, "break_id").c
-    query = sa.select(sa.func.coalesce(last.end_to_end_id, last.file_name)).where(
+    return sa.select(sa.func.coalesce(last.end_to_end_id, last.file_name)).where(
         last.state == "open", last.kind.in_(sorted(DISPUTING)), last.break_id.not_in(approved)
     )
-    return {name for name in connection.scalars(query) if name}
 
 
 def ends_before(connection: sa.Connection, period: str) -> pa.Table:
@@ -145,8 +155,10 @@ def ends_before(connection: sa.Connection, period: str) -> pa.Table:
 # --- who agreed -------------------------------------------------------------------------------------------------------
 def agreed_subjects(connection: sa.Connection) -> set[str]:
     """Ended attempts, and refused files, whose reissue one person proposed and another approved."""
-    u = store.consent_uses.c
-    return set(connection.scalars(sa.select(u.subject).where(u.purpose == PURPOSE)))
+    return {subject for (subject,) in store.rows(connection, _AGREED)}
+
+
+_AGREED = sa.select(store.consent_uses.c.subject).where(store.consent_uses.c.purpose == PURPOSE)
 
 
 def all_acts(connection: sa.Connection) -> pa.Table:
@@ -248,14 +260,18 @@ def instructed(connection: sa.Connection, archive: Archive, period: str) -> pa.T
 
 def followed(connection: sa.Connection) -> pa.Table:
     """Of entitlements that were asked for more than once (participant_id, benefit, sequence) the last attempt not withdrawn."""
+    return store.read(connection, _followed(), values={})
+
+
+@cache
+def _followed() -> sa.Select[Any]:
     i, e = store.instructions.c, store.attempt_ends.c
-    query = (
+    return (
         sa.select(i.participant_id, i.benefit, i.sequence, sa.func.max(i.attempt).label("attempt"))
         .outerjoin(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
         .where(i.attempt > 1, sa.or_(e.end.is_(None), e.end != queries.WITHDRAWN))
         .group_by(i.participant_id, i.benefit, i.sequence)
     )
-    return store.read(connection, query)
 
 
 def without(left_out: pa.Table, connection: sa.Connection, period: str) -> pa.Table:
@@ -263,14 +279,19 @@ def without(left_out: pa.Table, connection: sa.Connection, period: str) -> pa.Ta
 
     An attempt of another period says nothing of it: who was left out in this one may have been asked for in that one since.
     """
+    ended_here = store.read(connection, _ended_in_period(), values={"period": period})
+    return left_out.join(ended_here, _ENTITLEMENT, join_type="left anti") if ended_here.num_rows else left_out
+
+
+@cache
+def _ended_in_period() -> sa.Select[Any]:
     i, e = store.instructions.c, store.attempt_ends.c
-    query = (
+    return (
         sa.select(*(e[name] for name in _ENTITLEMENT))
         .join(store.instructions, sa.and_(*(i[name] == e[name] for name in KEY)))
-        .where(e.end != queries.WITHDRAWN, i.period == period)
+        .where(e.end != queries.WITHDRAWN, i.period == sa.bindparam("period"))
         .distinct()
     )
-    return left_out.join(store.read(connection, query), _ENTITLEMENT, join_type="left anti")
 
 
 def ended_by(connection: sa.Connection, cut_off_us: int) -> pa.Table:
@@ -281,10 +302,15 @@ def ended_by(connection: sa.Connection, cut_off_us: int) -> pa.Table:
 
 def last_run(connection: sa.Connection) -> dict[str, Any] | None:
     """The run of `entitle` with the latest cut-off, of any period: reissues know no period until they are instructed."""
-    runs = store.entitlement_runs
-    query = sa.select(runs).order_by(runs.c.cut_off.desc(), runs.c.seq.desc()).limit(1)
-    row = connection.execute(query).mappings().first()
-    return dict(row) if row else None
+    found = store.rows(connection, _LAST_RUN)
+    return dict(zip(store.entitlement_runs.columns.keys(), found[0], strict=True)) if found else None
+
+
+_LAST_RUN = (
+    sa.select(store.entitlement_runs)
+    .order_by(store.entitlement_runs.c.cut_off.desc(), store.entitlement_runs.c.seq.desc())
+    .limit(1)
+)
 
 
 def next_acts(connection: sa.Connection, archive: Archive) -> pa.Table:
@@ -331,13 +357,17 @@ def at_of_an_end(connection: sa.Connection, at: datetime) -> int:
 
 def _ended_since(connection: sa.Connection, at_us: int) -> set[str]:
     """References of the attempts whose end was recorded at or after an instant."""
+    return {name for (name,) in store.rows(connection, _ends_since(), since=at_us)}
+
+
+@cache
+def _ends_since() -> sa.Select[Any]:
     i, e = store.instructions.c, store.attempt_ends.c
-    query = (
+    return (
         sa.select(i.end_to_end_id)
         .join(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
-        .where(e.at >= at_us)
+        .where(e.at >= sa.bindparam("since"))
     )
-    return set(connection.scalars(query))
 
 
 def unread(connection: sa.Connection, references: list[str]) -> set[str]:

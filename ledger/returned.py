@@ -6,6 +6,7 @@ these the money is owed as before, and stands where it came from.
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -30,6 +31,7 @@ def _returned(until_us: int, instructions: Any) -> sa.Select[Any]:
     return sa.select(instructions).join(store.attempt_ends, on).where(e.end == "returned", e.at <= until_us)
 
 
+@lru_cache(maxsize=64)
 def sent_again(until_us: int = EVER) -> sa.Select[Any]:
     """The end_to_end_id of each returned payment whose money a later attempt had taken along by an instant."""
     before, later = store.instructions.alias("before"), store.instructions.alias("later")
@@ -49,6 +51,7 @@ def sent_again(until_us: int = EVER) -> sa.Select[Any]:
     )
 
 
+@lru_cache(maxsize=64)
 def deposited(until_us: int = EVER) -> sa.Select[Any]:
     """The end_to_end_id of each returned payment that a deposit which stood at an instant had taken to the treasury."""
     t, d = store.deposit_items.c, store.deposits.c
@@ -60,6 +63,7 @@ def deposited(until_us: int = EVER) -> sa.Select[Any]:
     )
 
 
+@lru_cache(maxsize=64)
 def owed(until_us: int = EVER) -> sa.Subquery:
     """Every instruction whose money stood in the account `returned` at an instant."""
     i = store.instructions

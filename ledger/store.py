@@ -8,8 +8,9 @@ Instants are whole microseconds since 1970 in UTC (`BigInteger`), which is what 
 What differs between the two databases is in `ledger.dialects`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -330,7 +331,7 @@ class Store:
         """
         with self.of_any_version() as connection:
             # Each time: a process that lives long must not write in the old way after an upgrade.
-            _check_version(connection)
+            _check_version(connection, is_made=self._is_checked)
             yield connection
 
     @contextmanager
@@ -409,17 +410,20 @@ def _tables() -> sa.MetaData:
     return copied
 
 
-def version_of(connection: sa.Connection) -> int | None:
-    """The version of a ledger's tables; None where there are none."""
-    if not sa.inspect(connection).has_table(schema_versions.name):
+_VERSION = sa.select(sa.func.max(schema_versions.c.version))
+
+
+def version_of(connection: sa.Connection, *, is_made: bool = False) -> int | None:
+    """The version of a ledger's tables; None where there are none. They are not looked for where they were seen before."""
+    if not is_made and not sa.inspect(connection).has_table(schema_versions.name):
         return None
-    found = connection.scalar(sa.select(sa.func.max(schema_versions.c.version)))
+    ((found,),) = rows(connection, _VERSION)
     return None if found is None else int(found)
 
 
-def _check_version(connection: sa.Connection) -> None:
+def _check_version(connection: sa.Connection, *, is_made: bool = False) -> None:
     """Refuse a ledger whose tables are of another version than this code reads and writes."""
-    found = version_of(connection)
+    found = version_of(connection, is_made=is_made)
     if found is None:
         raise InputRejected("The ledger has no tables.", "", "Run: salur init")
     if found != SCHEMA_VERSION:
@@ -435,10 +439,34 @@ def arrow_type(name: str) -> pa.DataType:
     return FIELDS[name].type
 
 
-def read(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema | None = None) -> pa.Table:
-    """The rows of `query` as an Arrow table, read in bounded batches."""
-    target = schema or pa.schema([pa.field(c.name, FIELDS[c.name].type) for c in query.selected_columns])
-    return dialect_of(connection.dialect.name).read(connection, query, target)
+Values = Mapping[str, Any]
+"""What the parameters of a question stand for."""
+
+
+def read(
+    connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema | None = None, values: Values | None = None
+) -> pa.Table:
+    """The rows of `query`, asked with `values`, as an Arrow table, read in bounded batches."""
+    return dialect_of(connection.dialect.name).read(connection, query, schema or _schema(query), values)
+
+
+def rows(connection: sa.Connection, query: sa.Select[Any], **values: Any) -> list[Any]:
+    """The rows of a question that is built once and asked over and over, as tuples of whole numbers, texts and nulls alone.
+
+    Neither SQLAlchemy's rows nor its execution stand in between, which take many times as long as the answer of few rows.
+    """
+    return dialect_of(connection.dialect.name).rows(connection, query, values)
+
+
+@lru_cache(maxsize=256)
+def _schema(query: sa.Select[Any]) -> pa.Schema:
+    """The types of a question's columns by their fields' definitions; found once for a question that is asked over and over."""
+    return pa.schema([pa.field(c.name, FIELDS[c.name].type) for c in query.selected_columns])
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Those that are not None: the parameters with which a question is narrowed."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def insert(connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
@@ -453,4 +481,10 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
 
 def next_seq(connection: sa.Connection, table: sa.Table) -> int:
     """The next running number of a table that has one. It stays the next while the transaction holds the write lock."""
-    return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.seq), 0))) or 0) + 1
+    ((last,),) = rows(connection, _last_seq(table))
+    return int(last or 0) + 1
+
+
+@cache
+def _last_seq(table: sa.Table) -> sa.Select[tuple[int | None]]:
+    return sa.select(sa.func.max(table.c.seq))

@@ -6,6 +6,7 @@ a look at the bank proves that nothing arrived; the second never again.
 """
 
 import json
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -26,30 +27,40 @@ INQUIRY_EVENTS = ("inquiry_drafted", "inquiry_released", "inquiry_intended", "in
 
 def proved_submitted(connection: sa.Connection) -> set[str]:
     """The files that were ever proved to be at their bank: whatever they become, none of them is uploaded again."""
-    s = store.file_states.c
-    return set(connection.scalars(sa.select(s.file_name).distinct().where(s.state == "submitted")))
+    return {name for (name,) in store.rows(connection, _PROVED_SUBMITTED)}
+
+
+_S = store.file_states.c
+_PROVED_SUBMITTED = sa.select(_S.file_name).distinct().where(_S.state == "submitted")
 
 
 def broken_off(connection: sa.Connection) -> set[str]:
     """The files that an upload left unknown and that were never proved to be at their bank."""
-    s = latest(store.file_states, "file_name").c
-    return set(connection.scalars(sa.select(s.file_name).where(s.state == "unknown"))) - proved_submitted(connection)
+    return {name for name, _ in store.rows(connection, _sent_at()[0])} - proved_submitted(connection)
 
 
 def sent_at(connection: sa.Connection) -> dict[str, int]:
     """When each file left, in microseconds: when it was first proved to be at the bank, else when its last upload began."""
-    s = store.file_states.c
-    first = sa.select(s.file_name, sa.func.min(s.at)).where(s.state == "submitted").group_by(s.file_name)
+    return {name: at for query in _sent_at() for name, at in store.rows(connection, query)}
+
+
+@cache
+def _sent_at() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    first = sa.select(_S.file_name, sa.func.min(_S.at)).where(_S.state == "submitted").group_by(_S.file_name)
     begun = latest(store.file_states, "file_name").c
-    unproved = sa.select(begun.file_name, begun.at).where(begun.state == "unknown")
-    return {row[0]: row[1] for query in (unproved, first) for row in connection.execute(query)}
+    return sa.select(begun.file_name, begun.at).where(begun.state == "unknown"), first
 
 
 def on_written_word(connection: sa.Connection) -> pa.Table:
     """The instructions that stand where a bank's written answer put them: end_to_end_id, at (when it was confirmed)."""
+    return store.read(connection, _on_written_word(), pa.schema([("end_to_end_id", TEXT), ("at", INSTANT)]), {})
+
+
+@cache
+def _on_written_word() -> sa.Select[Any]:
     own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
     i, e = store.instructions.c, store.events.c
-    query = (
+    return (
         sa.select(i.end_to_end_id, e.at)
         .select_from(store.instructions)
         .outerjoin(own.state.table, i.end_to_end_id == own.end_to_end_id)
@@ -58,11 +69,16 @@ def on_written_word(connection: sa.Connection) -> pa.Table:
         .where(e.kind == CONFIRMED)
         .order_by(i.end_to_end_id)
     )
-    return store.read(connection, query, pa.schema([("end_to_end_id", TEXT), ("at", INSTANT)]))
 
 
 def unknown_files(connection: sa.Connection, period: str | None = None) -> list[dict[str, Any]]:
     """The unknown files: file_name, channel, period, transaction_count, control_sum_idr, at, kind and details of what left them so."""
+    only = store.given(period=period)
+    return [dict(row) for row in connection.execute(_unknown_files(*only), only).mappings()]
+
+
+@cache
+def _unknown_files(*only: str) -> sa.Select[Any]:
     s, e = latest(store.file_states, "file_name").c, store.events.c
     f, b = store.files.c, store.batches.c
     query = (
@@ -75,14 +91,18 @@ def unknown_files(connection: sa.Connection, period: str | None = None) -> list[
         .where(s.state == "unknown")
         .order_by(f.file_name)
     )  # fmt: skip
-    if period is not None:
-        query = query.where(b.period == period)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return query.where(*(b[name] == sa.bindparam(name) for name in only))
 
 
 def unknown_alone(connection: sa.Connection, period: str | None = None) -> list[dict[str, Any]]:
     """The instructions that are unknown while their file is not: end_to_end_id, file_name, channel, period, amount_idr, at,
     and kind and details of what left them so."""
+    only = store.given(period=period)
+    return [dict(row) for row in connection.execute(_unknown_alone(*only), only).mappings()]
+
+
+@cache
+def _unknown_alone(*only: str) -> sa.Select[Any]:
     own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
     i, e = store.instructions.c, store.events.c
     query = (
@@ -93,9 +113,7 @@ def unknown_alone(connection: sa.Connection, period: str | None = None) -> list[
         .where(own.state == "unknown", sa.func.coalesce(filed.state, "drafted") != "unknown")
         .order_by(i.end_to_end_id)
     )
-    if period is not None:
-        query = query.where(i.period == period)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return query.where(*(i[name] == sa.bindparam(name) for name in only))
 
 
 def place_of(connection: sa.Connection, subject: str) -> dict[str, Any] | None:

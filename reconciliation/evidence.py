@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -83,29 +84,33 @@ def load(connection: Connection, archive: Archive) -> dict[str, pa.Table]:
     """`responses`, `statements` (with `superseded_by`) and `entries` of every file taken, each row with its bank, evidence and order, the kind of
     its file (entries are told by a `statement` or a `notification`) and, of a status report, when the bank wrote it.
     """
-    parts: dict[str, list[pa.Table]] = {"responses": [], "statements": [], "entries": []}
+    files: dict[str, list[dict[str, Any]]] = {"responses": [], "statements": [], "entries": []}
+    tables: dict[str, list[pa.Table]] = {name: [] for name in files}
     for row in queries.inbound(connection).to_pylist():
         if row["state"] == TAKEN:
             for name, key in zip(_TABLES[row["kind"]], row["archive_key"].split(), strict=True):
-                parts[name].append(_with_whence(get_table(archive, key), row, [*_WHENCE, *_MORE[name]]))
-    loaded = {
-        name: pa.concat_tables(
-            [pa.schema([*TABLES[f"{name}.v1"].schema, *_WHENCE, *_MORE[name]]).empty_table(), *tables],
-            promote_options="default",
-        )
-        for name, tables in parts.items()
-    }
+                files[name].append(row)
+                tables[name].append(get_table(archive, key))
+    loaded = {name: _with_whence(name, tables[name], files[name]) for name in files}
     by = {key: supersessions.name_of(other) for key, other in supersessions.in_force(connection).items()}
     keys = (tuple(row.values()) for row in loaded["statements"].select(STATEMENT_KEY).to_pylist())
     set_aside = pa.array([by.get(key) for key in keys], TEXT)
     return loaded | {"statements": loaded["statements"].append_column(SUPERSEDED, set_aside)}
 
 
-def _with_whence(table: pa.Table, row: dict[str, Any], fields: list[pa.Field]) -> pa.Table:
-    whence = row | {"evidence": row["sha256"], "received": row["seq"]}
-    for field in fields:
-        table = table.append_column(field, pa.repeat(pa.scalar(whence[field.name], field.type), table.num_rows))
-    return table
+def _with_whence(name: str, tables: list[pa.Table], files: list[dict[str, Any]]) -> pa.Table:
+    """The tables as one, each row with what its file says of it."""
+    schema = TABLES[f"{name}.v1"].schema
+    whole = pa.concat_tables([schema.empty_table(), *tables], promote_options="default")
+    file_of_row = pa.array(np.repeat(np.arange(len(tables)), [table.num_rows for table in tables]))
+    for field in [*_WHENCE, *_MORE[name]]:
+        said = pa.array([file[_COLUMN_OF.get(field.name, field.name)] for file in files], field.type)
+        whole = whole.append_column(field, said.take(file_of_row))
+    return whole
+
+
+_COLUMN_OF = {"evidence": "sha256", "received": "seq"}
+"""Where a row's `whence` stands in the record of its file under another name."""
 
 
 def cases(connection: Connection) -> dict[str, Case]:

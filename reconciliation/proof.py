@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.matching import Matched
-from reconciliation.sides import AT_THE_BANK
+from reconciliation.sides import AT_THE_BANK, Numbers, one_piece, to_numbers
 from reconciliation.statements import Statements, booked_entries, movements
 from schemas.codes import ACCOUNT_OF
 from schemas.tables import TABLES, conform
@@ -312,14 +313,30 @@ def _entry_counts(placed: pa.Table) -> dict[str, int]:
 
 def _sums(table: pa.Table, by: str, amount: str = "amount_idr") -> Sums:
     """Rows and the sum of their amounts, by the values of a column."""
-    grouped = table.group_by(by).aggregate([([], "count_all"), (amount, "sum")]).to_pylist()
-    return {row[by]: Sum(row["count_all"], row[f"{amount}_sum"] or 0) for row in grouped}
+    scopes, place = _places(table[by])
+    rows = np.bincount(place, minlength=len(scopes)).tolist()
+    return dict(zip(scopes, map(Sum, rows, _added(table[amount], place, len(scopes))), strict=True))
 
 
 def _totals(table: pa.Table, by: str) -> Sums:
     """Stated counts and control sums, added up by the values of a column."""
-    grouped = table.group_by(by).aggregate([("transaction_count", "sum"), ("control_sum_idr", "sum")]).to_pylist()
-    return {row[by]: Sum(row["transaction_count_sum"] or 0, row["control_sum_idr_sum"] or 0) for row in grouped}
+    scopes, place = _places(table[by])
+    sums = (_added(table[name], place, len(scopes)) for name in ("transaction_count", "control_sum_idr"))
+    return dict(zip(scopes, map(Sum, *sums), strict=True))
+
+
+def _places(column: pa.ChunkedArray) -> tuple[list[str], Numbers]:
+    """The distinct values in the order of their first rows, and which of them each row has."""
+    encoded = one_piece(column).dictionary_encode(null_encoding="encode")
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _added(column: pa.ChunkedArray, place: Numbers, count: int) -> list[int]:
+    """Whole numbers added up by place; a null adds nothing. Plain sums of a few rows are quicker so than by `group_by`."""
+    sums = np.zeros(count, dtype=np.int64)
+    np.add.at(sums, place, to_numbers(column, 0))
+    added: list[int] = sums.tolist()
+    return added
 
 
 def _gathered(pairs: Iterable[tuple[str, Sum]]) -> Sums:

@@ -1,6 +1,7 @@
 """Tables as lists of fields with their keys and a version; `conform` holds a table of rows to its definition."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,12 +23,12 @@ class Table:
     key: tuple[str, ...]
     optional: frozenset[str]
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field, ...]:
         """The definitions of the columns, in order."""
         return tuple(FIELDS[column] for column in self.columns)
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema, nullability included."""
         return pa.schema([pa.field(f.name, f.type, nullable=f.name in self.optional) for f in self.fields])
@@ -226,21 +227,20 @@ def conform(table: pa.Table, name: str) -> pa.Table:
     Columns that may be null may be missing; they come back as nulls. A null where none may be is refused.
     """
     definition = TABLES[name]
+    given = dict(zip(table.column_names, table.columns, strict=True))
     columns = []
-    for field in definition.schema:
-        if field.name in table.column_names:
-            column = table.column(field.name)
-            if column.type != field.type:
-                column = column.cast(field.type)
-        elif field.nullable:
-            column = pa.nulls(table.num_rows, field.type)
-        else:
+    for field in definition.fields:
+        is_optional, column = field.name in definition.optional, given.get(field.name)
+        if column is None and not is_optional:
             raise SchemaBroken(f"{name}: column {field.name} is missing.")
-        if not field.nullable and column.null_count:
+        if column is None:
+            column = pa.nulls(table.num_rows, field.type)
+        elif column.type != field.type:
+            column = column.cast(field.type)
+        if not is_optional and column.null_count:
             raise SchemaBroken(f"{name}: column {field.name} has {column.null_count} nulls.")
         columns.append(column)
-    unknown = set(table.column_names) - set(definition.columns)
-    if unknown:
+    if unknown := given.keys() - definition.columns:
         raise SchemaBroken(f"{name}: unknown columns {', '.join(sorted(unknown))}.")
     return pa.table(columns, schema=definition.schema)
 

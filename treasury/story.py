@@ -107,7 +107,7 @@ def _instructed(connection: store.Connection, paid: list[dict[str, Any]]) -> Ite
         event = made[row["batch"]]
         facts = {name: row[name] for name in _INSTRUCTION} | {"maker": event["actor"]}
         yield _step(event["at"], "instructed", facts, event["hash"], "event", 3)
-        for state in queries.states_of(connection, row["file_name"], row["end_to_end_id"]).to_pylist():
+        for state in audit.states_of(connection, row["file_name"], row["end_to_end_id"]).to_pylist():
             proof = state["evidence"]
             file, act = received.get(proof), events.get(proof)
             about = {"end_to_end_id": row["end_to_end_id"], "reason_code": state["reason_code"]}
@@ -119,7 +119,7 @@ def _instructed(connection: store.Connection, paid: list[dict[str, Any]]) -> Ite
 
 
 def _events(connection: store.Connection, subjects: set[str]) -> list[dict[str, Any]]:
-    return queries.events_on(connection, subjects).to_pylist() if subjects else []
+    return audit.events_on(connection, subjects).to_pylist() if subjects else []
 
 
 def _said(event: dict[str, Any]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _claimed(
 
 def _held(connection: store.Connection, participant: str) -> Iterator[Step]:
     acts = {(row["kind"], row["at"]): row["hash"] for row in _events(connection, {participant})}
-    for row in queries.holds_of(connection, participant).to_pylist():
+    for row in audit.holds_of(connection, participant).to_pylist():
         proof = acts.get((row["act"], row["at"]))
         facts = {"reason": row["reason"], "person": row["person"]}
         yield _step(row["at"], row["act"], facts, proof or "ledger", "event" if proof else "ledger", 4)

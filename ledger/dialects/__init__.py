@@ -5,8 +5,9 @@ reader who sees one moment; rows that are only ever added; text compared byte by
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -26,8 +27,13 @@ class Dialect(Protocol):
     def open_engine(self, url: sa.URL) -> sa.Engine:
         """An engine whose transactions begin as `ledger.store` promises."""
 
-    def read(self, connection: sa.Connection, query: sa.Select[Any], target: pa.Schema) -> pa.Table:
-        """The rows of `query` in the types of `target`, taken over in bounded batches."""
+    def read(
+        self, connection: sa.Connection, query: sa.Select[Any], target: pa.Schema, values: Mapping[str, Any] | None
+    ) -> pa.Table:
+        """The rows of `query`, asked with `values`, in the types of `target`, taken over in bounded batches."""
+
+    def rows(self, connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any]) -> list[Any]:
+        """The rows of a question that is built once and asked over and over, in numbers and texts as the driver gives them."""
 
     def insert(self, connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
         """Add rows, none of which may be there; returns how many."""
@@ -59,6 +65,11 @@ def dialect_of(name: str) -> Dialect:
             "What makes it insert-only is written for SQLite and PostgreSQL.",
             "Give a DSN that begins with sqlite:/// or postgresql://.",
         )
+    return _module(name)
+
+
+@cache
+def _module(name: str) -> Dialect:
     return cast(Dialect, importlib.import_module(f"ledger.dialects.{name}"))  # its driver is loaded where it is used
 
 

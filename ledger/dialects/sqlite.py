@@ -6,13 +6,16 @@ waits for it, up to a minute. A reader sees the record as it was when it began t
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.dialects import BATCH_ROWS, Rows
@@ -45,17 +48,20 @@ def _connect(connection: Any, _record: Any) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     is_reading = connection.get_execution_options().get("purpose") == "read"
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+    _driver(connection).execute("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 def words(error: Exception) -> Exception | None:
     """`TryLater` for what is out of reach or busy, `EvidenceDamaged` for what is no database."""
-    if isinstance(error, sa.exc.OperationalError):
-        return TryLater(
-            "The ledger cannot be used now.", str(error.orig), "Mend the cause, then give the command again."
-        )
-    if type(error) is sa.exc.DatabaseError:  # SQLite's word for a file that is no database, or is damaged
-        return EvidenceDamaged("The ledger is not what was recorded.", str(error.orig), "Restore it from a backup.")
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if isinstance(cause, sqlite3.OperationalError):
+        return TryLater("The ledger cannot be used now.", str(cause), "Mend the cause, then give the command again.")
+    if type(cause) is sqlite3.DatabaseError:  # SQLite's word for a file that is no database, or is damaged
+        return EvidenceDamaged("The ledger is not what was recorded.", str(cause), "Restore it from a backup.")
     return None
 
 
@@ -100,24 +106,50 @@ def guards(table: str) -> list[str]:
     ]
 
 
-def read(connection: sa.Connection, query: sa.Select[Any], target: pa.Schema) -> pa.Table:
+def read(
+    connection: sa.Connection, query: sa.Select[Any], target: pa.Schema, values: Mapping[str, Any] | None
+) -> pa.Table:
     """The rows of `query`, batch by batch of the driver's own rows.
 
-    SQLAlchemy's rows, with a conversion a value, would take as long again as the query.
+    SQLAlchemy's rows, with a conversion a value, would take as long again as the query. A question that comes with `values` is one
+    that is asked over and over: it goes to the driver as it was compiled the first time.
     """
-    batches = []
+    if values is not None:
+        return _table(_ask(connection, query, values), target)
     with connection.execute(query) as result:
-        cursor = result.cursor
-        while cursor is not None and (rows := cursor.fetchmany(BATCH_ROWS)):
-            columns = [
-                _arrow_column(list(values), field.type)
-                for values, field in zip(zip(*rows, strict=True), target, strict=True)
-            ]
-            batches.append(pa.record_batch(columns, schema=target))
+        assert result.cursor is not None, "a question has rows"
+        return _table(result.cursor, target)
+
+
+def _table(cursor: Any, target: pa.Schema) -> pa.Table:
+    batches = []
+    while some := cursor.fetchmany(BATCH_ROWS):
+        columns = [
+            _arrow_column(column, kind) for column, kind in zip(zip(*some, strict=True), target.types, strict=True)
+        ]
+        batches.append(pa.record_batch(columns, schema=target))
     return pa.Table.from_batches(batches, target)
 
 
-def _arrow_column(values: list[Any], kind: pa.DataType) -> pa.Array:
+def rows(connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any]) -> list[Any]:
+    """The rows of `query`, asked with `values`."""
+    return _ask(connection, query, values).fetchall()
+
+
+def _ask(connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any]) -> sqlite3.Cursor:
+    text, order, own = _compiled(query)
+    given = {**own, **values}
+    return _driver(connection).execute(text, [given[name] for name in order])
+
+
+@lru_cache(maxsize=256)
+def _compiled(query: sa.Select[Any]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """The text of a question, the parameters in their order, and those whose values it has itself."""
+    compiled = query.compile(dialect=sqlite_dialect(), compile_kwargs={"render_postcompile": True})
+    return str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params)
+
+
+def _arrow_column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Values as the driver gives them (instants whole microseconds, dates text, flags 0 and 1) in their type."""
     if kind == INSTANT:
         return pa.array(values, pa.int64()).cast(pa.timestamp("us")).cast(INSTANT)
@@ -126,12 +158,22 @@ def _arrow_column(values: list[Any], kind: pa.DataType) -> pa.Array:
 
 def insert(connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
     """Add rows; one that is there already breaks its key."""
-    return _write(connection, sa.insert(table), rows)
+    return _write(connection, _insert(table), rows)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Rows) -> int:
     """Add the rows whose key is not there yet; how many, as the database counts them."""
-    return _write(connection, sqlite_insert(table).on_conflict_do_nothing(), rows)
+    return _write(connection, _insert_new(table), rows)
+
+
+@cache
+def _insert(table: sa.Table) -> sa.Insert:
+    return sa.insert(table)
+
+
+@cache
+def _insert_new(table: sa.Table) -> sa.Insert:
+    return sqlite_insert(table).on_conflict_do_nothing()
 
 
 def _write(connection: sa.Connection, statement: sa.Insert, rows: Rows) -> int:
