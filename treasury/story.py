@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import claims, landing, queries, reissues, store, told
+from ledger import audit, claims, landing, queries, reissues, store, told
 from ledger.house import House
 from ledger.instants import jakarta_date
 from ledger.parquet import get_table
