@@ -1,5 +1,6 @@
 """`make demo`: a monthly cycle of an invented country, in a real Airflow, against simulated banks on real SFTP; and the
-beginning of the month after, in which tranches and surveys are paid to the same accounts.
+beginning of the month after, in which tranches and surveys are paid to the same accounts, and one payment that a bank refused
+again, to the account that its participant has linked since.
 
 Everything lies in a fresh folder under var/demo: home, drop, banks, Airflow. When it is over nothing is left running,
 unless it was asked to stay up.
@@ -22,10 +23,15 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from ledger import queries
 from schemas.codes import BENEFITS
 from schemas.errors import SalurError, TryLater, WrongUsage
 from schemas.money import format_idr
+from schemas.remedies import REMEDIES, Rule
 from treasury import exports, local_postgres
 from treasury.desk import standalone
 from treasury.desk.rest import FAILED, OVER, Desk
@@ -53,7 +59,8 @@ STAGES: Final = {
     "Persetujuan orang kedua / release by a second person": 6,
     "Pengiriman / submission": 13,
     "Jawaban bank, rekonsiliasi, laporan / answers, reconciliation, report": 25,
-    "Bulan berikutnya: tahap 2 dan survei / the month after: second tranches and surveys": 40,
+    "Rekening ditautkan ulang setelah ditolak / an account linked anew after a refusal": 12,
+    "Bulan berikutnya: tahap 2, survei, penerbitan ulang / the month after: second tranches, surveys, a reissue": 40,
 }
 _SALUR: Final = (sys.executable, "-m", "treasury.cli")
 _WAIT_SECONDS_MAX: Final = 600.0
@@ -340,6 +347,16 @@ class Cycle:
             self.run("intake", {"source": str(self.stage.drop)})
         self.pay(approve, self.say.next)
 
+    def relink(self) -> None:
+        """The participant of a payment that was refused for its account links another, which the next month's batch is sent to."""
+        payment = refused(self.stage)
+        if payment is None:
+            self.say("    Tidak ada / there is none")
+            return
+        why = f"{payment['reason_code']}, {payment['channel']} v{payment['account_version']}"
+        self.say(f"    {payment['end_to_end_id']} {payment['state']} ({why})")
+        self.run("intake", {"source": str(relinked(self.stage, payment))})
+
     def pay(self, approve: str, stage: Callable[[], AbstractContextManager[None]]) -> None:
         """From entitlements to the report, each part of it within a `stage`."""
         with stage():
@@ -358,6 +375,50 @@ def states(stage: Stage, period: str = PERIOD) -> Counter[str]:
     """How many instructions of the month stand where."""
     with open_house(stage.home).store.reading() as connection:
         return Counter(queries.instruction_rows(connection, period=period)["state"].to_pylist())
+
+
+def refused(stage: Stage) -> dict[str, Any] | None:
+    """The first payment of the month that its bank refused for its account, as a row of instructions; None where there is none."""
+    with open_house(stage.home).store.reading() as connection:
+        rows = queries.instruction_rows(connection, period=PERIOD).sort_by("end_to_end_id").to_pylist()
+    ended = (row for row in rows if row["state"] in ("rejected", "returned"))
+    return next((row for row in ended if _rule(row).action == "fix_account"), None)
+
+
+def _rule(row: dict[str, Any]) -> Rule:
+    return REMEDIES.rule(row["state"], row["code_list"], row["reason_code"])
+
+
+def relinked(stage: Stage, payment: dict[str, Any]) -> Path:
+    """A drop in which the participant of a payment has linked another account, verified after the refusal; its folder."""
+    with open_house(stage.home).store.reading() as connection:
+        now = pc.max(queries.whole(connection, "events")["at"]).as_py()
+    accounts = pq.read_table([str(path) for path in sorted(stage.drop.glob("accounts*.parquet"))])
+    mine = accounts.filter(pc.equal(accounts["participant_id"], payment["participant_id"]))
+    last = mine.sort_by([("version", "descending")]).slice(0, 1).to_pylist()[0]
+    number = str(last["account_number"])
+    other = number[:-4] + f"{(int(number[-4:]) + 5000) % 10_000:04}"
+    new = last | {"version": last["version"] + 1, "account_number": other, "verified_at": now, "closed_at": None}
+    folder = stage.folder / "relinked"
+    folder.mkdir()
+    pq.write_table(pa.Table.from_pylist([new], schema=accounts.schema), folder / "accounts.parquet")
+    return folder
+
+
+def reissues(stage: Stage) -> list[str]:
+    """Each payment of the next month that is a later attempt: what ended, why, and where it stands now."""
+    with open_house(stage.home).store.reading() as connection:
+        rows = queries.instruction_rows(connection).to_pylist()
+    by_attempt = {(row["participant_id"], row["benefit"], row["sequence"], row["attempt"]): row for row in rows}
+    told = []
+    for (*entitlement, attempt), row in sorted(by_attempt.items()):
+        if attempt > 1:
+            before = by_attempt[*entitlement, attempt - 1]
+            told.append(
+                f"  {before['end_to_end_id']} {before['state']} ({before['reason_code']}, {before['channel']} "
+                f"v{before['account_version']}) → {row['end_to_end_id']} {row['state']} ({row['channel']} v{row['account_version']})"
+            )
+    return told
 
 
 def demonstrate(say: Progress, stage: Stage, options: Options) -> None:
@@ -379,6 +440,8 @@ def demonstrate(say: Progress, stage: Stage, options: Options) -> None:
             cycle = Cycle(say, stage, airflow, banks, maker)
             cycle.month(options.approve)
             with say.next():
+                cycle.relink()
+            with say.next():
                 replace(cycle, period=NEXT_PERIOD).pay(options.approve, nullcontext)
         tell(stage, airflow, options)
         if options.keep:
@@ -399,6 +462,9 @@ def tell(stage: Stage, airflow: standalone.Standalone, options: Options) -> None
             print(f"  {f'{indonesian} / {english}':<22} {count:>8,}  {format_idr(total):>16}")
         for state, number in sorted(states(stage, period).items()):
             print(f"  {state:<22} {number:>8,}")
+    if told := reissues(stage):
+        print()
+        print("Diterbitkan ulang / reissued:", *told, sep="\n")
     print()
     print(f"Laporan / reports: {stage.report.parent}")
     if options.keep:

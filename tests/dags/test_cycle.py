@@ -13,17 +13,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlparse
 
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from disbursement import steps as paying
 from ledger import queries, store
 from schemas.errors import SalurError
 from tests.lib.browser import answer, logged_in
 from tests.lib.compose import DOCKER
+from tests.lib.small_drop import people, write_drop
 from treasury import demo
 from treasury.desk import standalone
 from treasury.desk.rest import Desk
-from treasury.house import open_house
+from treasury.house import init_house, open_house
 
 pytestmark = [
     pytest.mark.needs("airflow", "chromium"),
@@ -267,3 +270,17 @@ def test_nothing_is_left_running(story: Story) -> None:
 
 def test_the_demonstration_is_made_in_a_folder_of_its_own(tmp_path: Path) -> None:
     assert demo.fresh_folder(tmp_path).folder.parent == tmp_path.resolve()
+
+
+def test_whoever_was_refused_has_another_account_verified_since_in_the_demonstration_s_second_drop(
+    tmp_path: Path,
+) -> None:
+    stage = demo.Stage(tmp_path)
+    init_house(stage.home, demo.AT)
+    paying.fund(open_house(stage.home, demo.AT, "rina"), 600_000, "SP2D-CONTOH-1")
+    write_drop(stage.drop, people(2), form="parquet", parts=2)
+    folder = demo.relinked(stage, {"participant_id": "CONTOH0002"})
+    (new,) = pq.read_table(folder / "accounts.parquet").to_pylist()
+    old = people(2)["accounts"][1]
+    changed = {name: new[name] for name in old if new[name] != old[name]}
+    assert changed == {"version": 2, "account_number": old["account_number"][:-4] + "5002", "verified_at": demo.AT}

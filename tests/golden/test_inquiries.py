@@ -1,4 +1,4 @@
-"""Inquiries byte for byte, read back, and in the order of elements that ISO's message definitions give them.
+"""Inquiries byte for byte, read back by us and by a plain reader, and in the order of elements that ISO's message definitions give them.
 
 No package that we have brings the schema of pacs.028; that of camt.056 comes only with one that brings a server with it. What
 stands here was held against camt.056.001.12 when it was written, and is held against the definitions' order at each run.
@@ -13,6 +13,7 @@ import pytest
 from lxml import etree
 
 from banks.formats import Agent, FileContradicts, inquiries
+from tests.lib import plain_inquiry_reader
 
 FOLDER = Path(__file__).parent / "inquiries"
 ORDER = {
@@ -86,6 +87,8 @@ def test_an_inquiry_is_written_byte_for_byte_and_read_back(version: str, which: 
     assert written == (FOLDER / f"{version}-{which}.xml").read_bytes()
     references = tuple(reference for reference, _ in named)
     assert inquiries.read_back(written) == ("Q20200902001SYNTHETIC", "SYN-MSG-0001", 2, 650_000, references)
+    asked_for = dict(named) if version.startswith("camt") else dict.fromkeys(references)
+    assert plain_inquiry_reader.read(written) == ("Q20200902001SYNTHETIC", "SYN-MSG-0001", 2, 650_000, asked_for)
 
 
 @pytest.mark.parametrize(
