@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks import exchange
-from ledger import chain, clock, consent, journal, marks, queries, returned, store, unknowns
+from ledger import chain, clock, consent, journal, marks, queries, reissues, returned, store, unknowns
 from ledger.house import House
 from ledger.instants import from_micros, to_micros
 from ledger.lock import alone
@@ -330,7 +330,7 @@ def _move(house: House, connection: Connection, about: Subject, said: Mapping[st
         [{"seq": seq, "end_to_end_id": name, **why, **shared} for seq, name in enumerate(own, first)],
     )
     if state in FINAL_WITHOUT_PAYMENT:
-        end = {"end": state, **why, "evidence": event, "at": to_micros(house.at)}
+        end = {"end": state, **why, "evidence": event, "at": reissues.at_of_an_end(connection, house.at)}
         keys = ("participant_id", "benefit", "sequence", "attempt")
         store.insert(connection, store.attempt_ends, [{key: row[key] for key in keys} | end for row in rows])
     if way := journal.movement("unknown", state):
