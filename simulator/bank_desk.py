@@ -11,11 +11,13 @@ from simulator.bank import Answer, Booked, SimulatedBank
 from simulator.chance import Chance
 from simulator.descriptions import BankDescription, Reason
 from simulator.faults import Fault
+from simulator.inquired import Asked, read_inquiry, resolution, status_answer
 from simulator.network import Server
 from simulator.payment_file import Transfer
 from simulator.statement import Entry, Statement, write_statement
 
 _EXECUTION = re.compile(rb"<ReqdExctnDt>\D*(\d{4}-\d\d-\d\d)")
+_MESSAGE = re.compile(rb"<MsgId>([^<]+)<")
 _BY_KIND: Final = {
     "bank.group_reject": Fault.GROUP_REJECT,
     "bank.wrong_totals": Fault.WRONG_TOTALS,
@@ -88,6 +90,7 @@ class BankDesk:
         rng = chance.of("bank", description.code)
         self.code = description.code
         self.takes_away = rng.random() < 0.5
+        self.takes_inquiries = chance.of("inquiries", description.code).random() < 0.6
         self.description = replace(
             description, rejects_per_million=0, statements="per_day" if rng.random() < 0.4 else "per_file"
         )
@@ -105,6 +108,11 @@ class BankDesk:
         self._recent: list[Booked] = []
         self._busy = 0
         self._withheld: list[Answer] = []
+        self._moved: dict[str, list[Booked]] = {}
+        self._reasons: dict[str, Reason] = {}
+        self._waiting: set[str] = set()
+        self._cancelled: set[str] = set()
+        self._inquiries = 0
         server.arrived = self._arrived
 
     def evening(self) -> None:
@@ -124,13 +132,33 @@ class BankDesk:
                 self._lay(f"again-{name}", data)
         self._withheld.clear()
 
+    def carried(self, week: str) -> list[Answer]:
+        """What somebody brings by hand this week: some answers that never left the bank, and one that lies in its folder too."""
+        brought, left = list[Answer](), list[Answer]()
+        for answer in self._withheld:
+            is_brought = self._chance.strikes("answer.by_hand", f"{self.code} {week} {answer[0]}")
+            (brought if is_brought else left).append(answer)
+        self._withheld = left
+        there = sorted(name for name in self.server.files if name.startswith(f"{self._outbox}/"))
+        if there and self._chance.strikes("answer.by_hand_too", f"{self.code} {week}"):
+            path = self._chance.of("by hand", self.code, week).choice(there)
+            brought.append((path.rpartition("/")[2], self.server.files[path][0]))
+        return brought
+
     # --- payment files ----------------------------------------------------------------------------------------------
 
     def _arrived(self, path: str) -> None:
+        data = self.server.files[path][0]
+        asked_by_us = read_inquiry(data)
+        self._note("arrival" if asked_by_us is None else "inquiry", message_id=path.rpartition("/")[2])
+        if self.takes_away:
+            self._agenda.after(0.2, lambda: self.server.files.pop(path, None) and None)
+        if asked_by_us is not None:
+            self._inquired(asked_by_us)
+            return
         self._files += 1
         where = f"{self.code} file-{self._files}"
-        data = self.server.files[path][0]
-        self._note("arrival", message_id=path.rpartition("/")[2])
+        self._waiting.add(_message(data))
         hours = 1 + self._chance.of("latency", where).random() * 6
         if self._chance.strikes("bank.slow", where):
             hours += 20 + self._chance.of("slow", where).randrange(60)
@@ -140,11 +168,39 @@ class BankDesk:
         day = date.fromisoformat(asked[1].decode()) if asked else self._agenda.today
         when = max(self._agenda.now + timedelta(hours=hours), clock_time(day, 7))
         self._agenda.at(when, lambda: self._take(path, data, where))
-        if self.takes_away:
-            self._agenda.after(0.2, lambda: self.server.files.pop(path, None) and None)
+
+    def _inquired(self, asked: Asked) -> None:
+        """An inquiry is answered within a day or so, if there is something to say."""
+        self._inquiries += 1
+        number = self._inquiries
+        hours = 2 + self._chance.of("inquiry", self.code, number).random() * 30
+        if asked.is_cancellation:
+            is_granted = asked.about in self._waiting and not asked.named
+            self._cancelled |= {asked.about} if is_granted else set()
+            self._agenda.after(hours, lambda: self._resolve(asked, is_granted, number))
+        else:
+            self._agenda.after(hours, lambda: self._tell_status(asked, number))
+
+    def _resolve(self, asked: Asked, is_granted: bool, number: int) -> None:
+        if self._chance.of("resolution", self.code, number).random() < 0.7:
+            answer = resolution(asked, is_granted, self.description, number, self._agenda.now)
+            self._send(answer, f"{self.code} resolution-{number}")
+
+    def _tell_status(self, asked: Asked, number: int) -> None:
+        moved = self._moved.get(asked.about, [])
+        back = {one["end_to_end_id"] for one in self._truth.movements if one["kind"] == "return"}
+        silent_about = self._truth.by_bank_fault | back
+        at = self._agenda.now.replace(microsecond=0)
+        answer = status_answer(asked, moved, self._reasons, silent_about, self.description, number, at)
+        if answer is not None:
+            self._send(answer, f"{self.code} status-{number}")
 
     def _take(self, path: str, data: bytes, where: str) -> None:
         faults = frozenset(fault for kind, fault in _BY_KIND.items() if self._chance.strikes(kind, where))
+        about = _message(data)
+        self._waiting.discard(about)
+        if about in self._cancelled:  # asked back before it was looked at: it is refused whole
+            faults = frozenset({Fault.GROUP_REJECT})
         self._where, self._recent, self._busy = where, [], _BUSY_EVENINGS
         self._bank.start_day(self._agenda.today, faults | self._habits)
         answers = self._bank.take(path.rpartition("/")[2], data)
@@ -164,14 +220,19 @@ class BankDesk:
     def _fate(self, transfer: Transfer) -> Reason | None:
         reason, until = self._fates.get(transfer.account[-8:], (None, None))
         if reason is not None and (until is None or self._agenda.today < until):
+            self._reasons[transfer.end_to_end_id] = reason
             return reason
         if self._chance.threatens("bank.many_refused", self._where):
             self._chance.note("bank.many_refused", self._where)
-            return _UNREACHED if self._chance.of("refused", transfer.end_to_end_id).random() < 0.4 else None
+            if self._chance.of("refused", transfer.end_to_end_id).random() < 0.4:
+                self._reasons[transfer.end_to_end_id] = _UNREACHED
+                return _UNREACHED
         return None
 
     def _booked(self, movement: Booked) -> None:
         self._recent.append(movement)
+        if movement.kind in ("credit", "reversal") and movement.account:
+            self._moved.setdefault(movement.message_id, []).append(movement)
         self._note(movement.kind, movement.amount_idr, movement.message_id, movement.end_to_end_id, movement.account)
         self.heard(movement)
 
@@ -257,6 +318,11 @@ class BankDesk:
         name = f"palsu-{where.replace(' ', '-')}.xml"
         self._truth.forged.add(name)
         self._lay(name, texts[rng.randrange(len(texts))])
+
+
+def _message(data: bytes) -> str:
+    found = _MESSAGE.search(data)
+    return found[1].decode() if found else ""
 
 
 def describe(trace: Trace, movement: Booked, code: str) -> None:

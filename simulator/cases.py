@@ -19,18 +19,34 @@ class Cases:
         self._truth = truth
         self._letters = 0
 
-    def work(self, patience_days: int) -> None:
-        """Each open break gets an owner; what is unknown for so many days is asked about; what people must agree on is."""
+    def work(self, patience_days: int) -> bool:
+        """Each open break gets an owner; what is unknown for so many days is asked about; what people must agree on is.
+
+        Whether inquiries wait to be sent.
+        """
         for row in self._desk.export("exceptions"):
             if row["owner"] is None:
                 self._desk.give("assign", break_id=row["break_id"], person=MAKER, owner=CHECKER)
             elif self._may_be_resolved(row):
                 self._desk.give("resolve", break_id=row["break_id"], person=MAKER, reason="surat bank / letter")
                 self._desk.give("approve", break_id=row["break_id"], person=CHECKER)
-        for row in self._desk.export("unknown"):
+        unknown = self._desk.export("unknown")
+        asked = [self._inquire(about) for about in sorted({row["file_name"] for row in unknown if row["age_days"]})]
+        for row in unknown:
             if row["age_days"] >= patience_days:
                 self._ask(row)
         self._reissue()
+        return any(asked)
+
+    def _inquire(self, about: str) -> bool:
+        """Ask a bank that takes such messages where a file stands, now and then for it back; what two people release goes."""
+        drafted = self._desk.give("inquire", about=about, kind="status")
+        where = f"{self._desk.agenda.today} {about}"
+        if isinstance(drafted, dict) and self._desk.chance.strikes("desk.asks_back", where):
+            back = self._desk.give("inquire", about=about, kind="cancel")
+            if isinstance(back, dict):
+                self._desk.give("release_inquiry", CHECKER, inquiry=back["file_name"], digest=back["sha256"])
+        return isinstance(drafted, dict)
 
     def _may_be_resolved(self, row: Row) -> bool:
         """Whether the bank writes that nothing is left of what the break is about: the payment is not with its recipient."""

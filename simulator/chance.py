@@ -64,6 +64,10 @@ RATES: Final[dict[str, int]] = {
     "answer.in_pieces": 300,
     "answer.forged": 200,
     "answer.to_the_wrong_bank": 100,
+    # An answer that never left a bank, each week; and a week at a bank whose answers lie there too.
+    "answer.by_hand": 2_500,
+    "answer.by_hand_too": 300,
+    "answer.by_hand_twice": 500,
     # A transfer that a bank has credited.
     "transfer.returned": 100,
     # A drop of the platform.
@@ -86,6 +90,9 @@ RATES: Final[dict[str, int]] = {
     "desk.forgets_release": 400,
     "desk.decides_early": 200,
     "desk.money_late": 1_000,
+    "desk.ledger_restored": 300,
+    # A file of which it is unknown what became, each week.
+    "desk.asks_back": 1_000,
 }
 PROFILES: Final = {"none": 0, "usual": 1, "hostile": 4}
 """By what the rates are multiplied."""

@@ -30,7 +30,8 @@ class Pipeline(Protocol):
 
     `steps` by the name of their command; each takes the instant and the person, then its own arguments by name. `export` is a
     table as anybody may export it. `head` is the hash at the end of the chain. After a step was killed, `restart` is called,
-    as a new process would begin.
+    as a new process would begin. `back_up` keeps a copy of the ledger by a name, `put_back` puts it in the ledger's place.
+    `checks_differing` names the suites of which the two engines of data checks say different things, on the last tables.
     """
 
     steps: Mapping[str, Callable[..., dict[str, Any]]]
@@ -38,6 +39,9 @@ class Pipeline(Protocol):
     def export(self, table: str, at: datetime) -> list[Row]: ...
     def head(self) -> str: ...
     def restart(self) -> None: ...
+    def back_up(self, name: str) -> None: ...
+    def put_back(self, name: str) -> None: ...
+    def checks_differing(self) -> list[str]: ...
 
 
 @dataclass

@@ -25,7 +25,8 @@ class Exported:
     """The record as anybody may export it (`salur export TABLE`, all periods), each table a list of rows by column name.
 
     `next_acts` has a row for each open end: `subject`, `kind`, `due_at` (or None), `owner` (a role or a name, or None). It is
-    empty where the record names no next acts. `events` is the chain in its order, with hashes and details. A table that the
+    empty where the record names no next acts. `deposit_items` are the returned payments that a deposit took; `told` what a platform
+    was given of outcomes, a row as it read it, with the number of its `notice`. `events` is the chain in its order, with hashes and details. A table that the
     record does not have is an empty list.
     """
 
@@ -41,6 +42,10 @@ class Exported:
     funds: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     quarantine: list[Row] = field(default_factory=list)
+    receivables: list[Row] = field(default_factory=list)
+    deposits: list[Row] = field(default_factory=list)
+    deposit_items: list[Row] = field(default_factory=list)
+    told: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Day:
       debited for a file's block; no end-to-end id), `credit` (a recipient's account was credited), `reversal` (a transfer of
       a debited block was refused, its money is on our account again; never credited), `return` (a credit came back to our
       account later), `fee`, `arrival` (no money: a file of ours reached the bank, its name as `message_id`).
+      Also `inquiry`: a question of ours reached the bank, which moves nothing.
       `participant_account` is the number as our file asked, with the channel in `bank`.
     - `paid_by_bank_fault`: end-to-end ids that a bank has credited twice, or with another amount, by its own fault: so
       arranged by the world. What the pipeline owes there is an open break, not the absence of the second credit.
@@ -65,6 +71,8 @@ class Day:
     - `funded_idr`: what treasury has handed over, None where no funds are kept.
     - `held_people`, `stopped`: who is held by hand, and whether sending is stopped, as the operators last asked and were
       told that it is done.
+    - `is_restored`: a copy of the ledger was put back on this day or an earlier one. A copy is of the end of the day before, so
+      that nothing is undone that was shown; what the banks had done stays done.
     - `record`: the exports. `reconciled`: periods that were reconciled after their last piece of evidence was taken.
     - `derived_again`: by file name, the SHA-256 of the file made anew from the record; only where it was tried (last day).
     - `is_final_day`: the last day: banks have answered all that they ever will, every step was given again until it had
@@ -84,6 +92,7 @@ class Day:
     held_people: frozenset[str] = frozenset()
     stopped: bool = False
     reconciled: frozenset[str] = frozenset()
+    is_restored: bool = False
     derived_again: dict[str, str] = field(default_factory=dict)
     is_final_day: bool = False
 

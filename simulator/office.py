@@ -3,15 +3,18 @@
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from schemas.errors import SalurError, TryLater
 from simulator.bank_desk import Truth
 from simulator.cases import Cases
 from simulator.chance import Chance
+from simulator.claims import Claims
 from simulator.desk import CHECKER, MAKER, Desk
 from simulator.observed import CutOff, Row
 from simulator.platform_feed import Drop, PlatformFeed
+from simulator.restoring import Restored, Since
 
 RUN_DAYS: Final = (2, 13)
 """On which days of the month after a period its decisions are made: once, and once more for those who were late."""
@@ -32,6 +35,9 @@ class Office:
         self.desk = desk
         self.feed = feed
         self.cases = Cases(desk, truth)
+        self.claims = Claims(desk)
+        self.carried: Callable[[str], list[tuple[str, Path]]] = lambda _week: []
+        self.since = Since()
         self.months = months
         self.people = people
         self.cut_offs: list[CutOff] = []
@@ -74,6 +80,7 @@ class Office:
             result = self.desk.give("intake", source=drop.folder)
             if isinstance(result, dict):
                 self.feed.taken(drop, self._now)
+                self.since.drops.append(drop)
             elif isinstance(result, TryLater):
                 left.append(drop)
         self._untaken = left
@@ -107,9 +114,11 @@ class Office:
         asked = max(decided["due_idr"], 600_000 * len(self.people) // 3)
         amount = asked * rng.randrange(60, 140) // 100 // 50_000 * 50_000
         self._receipts += 1
-        result = self.desk.give("fund", amount_idr=amount, reference=f"SP2D-{period}-{self._receipts}")
+        receipt = {"amount_idr": amount, "reference": f"SP2D-{period}-{self._receipts}"}
+        result = self.desk.give("fund", **receipt)
         if isinstance(result, dict):
             self.funded_idr = result["funded_idr"]
+            self.since.acts.append(("fund", receipt))
             again = self.desk.give("entitle", period=period)
             if isinstance(again, dict):
                 self.cut_offs.append(CutOff(period, datetime.fromisoformat(again["cut_off"]), self._now))
@@ -119,14 +128,18 @@ class Office:
         if self._chance.strikes("desk.hold", where) and self.people:
             rng = self._chance.of("hold", where)
             person = self.people[rng.randrange(len(self.people))]
-            if isinstance(self.desk.give("hold", participant=person, reason="diperiksa / under review"), dict):
+            held = {"participant": person, "reason": "diperiksa / under review"}
+            if isinstance(self.desk.give("hold", **held), dict):
                 self.held.add(person)
+                self.since.acts.append(("hold", held))
                 self.desk.agenda.after(24 * rng.randrange(1, 30), lambda: self.unhold(person))
 
     def unhold(self, person: str) -> None:
         """End a hold."""
-        if isinstance(self.desk.give("unhold", participant=person, reason="selesai / done"), dict):
+        ended = {"participant": person, "reason": "selesai / done"}
+        if isinstance(self.desk.give("unhold", **ended), dict):
             self.held.discard(person)
+            self.since.acts.append(("unhold", ended))
 
     # --- release and sending --------------------------------------------------------------------------------------------
 
@@ -198,14 +211,66 @@ class Office:
         if self._today.toordinal() % 14 < 7 and self._today.weekday() == 0:
             touched |= self.periods
         if self._today.weekday() == 0:
-            self.cases.work(_PATIENCE_DAYS)
+            touched |= self._by_hand()
+            self._work(_PATIENCE_DAYS)
         for period in sorted(touched | (self.periods - self.reconciled)):
             self.reconcile(period)
+        if self._today.weekday() == 0:
+            self.desk.give("outcomes")
+
+    def _work(self, patience_days: int) -> None:
+        """The weekly round of what no machine may decide."""
+        self._has_unsent = self.cases.work(patience_days) or self._has_unsent
+        rows = self.feed.told["participants"]
+        revoked = frozenset(row["participant_id"] for row in rows if row["status"] == "revoked")
+        self.claims.work(revoked, self._today)
+
+    def _by_hand(self) -> set[str]:
+        """Take what somebody has brought from the banks by hand, now and then twice; the periods that it speaks of."""
+        touched: set[str] = set()
+        for bank, path in self.carried(self._today.isoformat()):
+            for _ in range(2 if self._chance.strikes("answer.by_hand_twice", f"{self._today} {path.name}") else 1):
+                taken = self.desk.give("receive", path=path, bank=bank)
+                if isinstance(taken, dict):
+                    touched |= set(taken["periods"])
+        self.reconciled -= touched
+        return touched
 
     def reconcile(self, period: str) -> None:
         """Reconcile one period."""
         if isinstance(self.desk.give("reconcile", period=period), dict):
             self.reconciled.add(period)
+
+    # --- a ledger that went back ----------------------------------------------------------------------------------------
+
+    def copy_made(self) -> None:
+        """A copy of the ledger is made now."""
+        self.since = Since(len(self.cut_offs), {name: len(rows) for name, rows in self.feed.told.items()})
+
+    def recover(self, put_back: Callable[[], None]) -> bool:
+        """The ledger has gone back to that copy: walk the way forward. False where it is not found, and a later copy is put back.
+
+        What cannot be found is a batch that no order of steps makes again with the same bytes, or a bank that stays out of reach.
+        """
+        since, runs = self.since, self.cut_offs
+        told = {name: list(rows) for name, rows in self.feed.told.items()}
+        self.cut_offs = runs[: since.runs]
+        self.feed.forget(since.rows)
+        restored = Restored(self.desk)
+        restored.stop()
+        for drop in restored.give_again(since):
+            self.feed.taken(drop, self._now)
+        is_whole = restored.walk()
+        if is_whole:
+            self.cut_offs += restored.runs
+            self._redo |= {run.period for run in runs[since.runs :]}
+            self._has_unsent = True
+            if not self.is_stopped:
+                self.resume()
+        else:
+            put_back()
+            self.cut_offs, self.feed.told = runs, told
+        return is_whole
 
     # --- the end --------------------------------------------------------------------------------------------------------
 
@@ -223,11 +288,12 @@ class Office:
             pause()
             self._has_sent, self._last_sent = True, self._today
             self.evening()
-            self.cases.work(0)
+            self._work(0)
             self._redo |= self.periods
         for period in sorted(self.periods):
             self.reconcile(period)
-        self.cases.work(0)
+        self._work(0)
+        self.desk.give("outcomes")
 
 
 def months_from(first: str, count: int) -> tuple[str, ...]:

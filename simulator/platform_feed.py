@@ -73,6 +73,11 @@ class PlatformFeed:
         for known in drop.rows:
             self.told[known.table].append({**known.row, "arrived_at": at})
 
+    def forget(self, counts: dict[str, int]) -> None:
+        """What was taken since there were so many rows is not in the record any more."""
+        for table, rows in self.told.items():
+            del rows[counts[table] :]
+
     def _write(self, rows: list[Known], *, is_broken: bool = False) -> Drop:
         self._number += 1
         folder = self._root / f"drop-{self._number:04}"

@@ -25,6 +25,7 @@ from simulator.platform_feed import PlatformFeed
 
 _TAIL_DAYS: Final = 45
 """How long a world goes on after its last period, for returns and late answers."""
+_YESTERDAY, _TODAY = "yesterday.db", "today.db"
 _LASTING: Final = ("AC01", "AC04", "AC06", "BE01", "BE06", "NOCM")
 """Reasons after which a person links another account."""
 
@@ -91,6 +92,7 @@ class BankLine:
 
     connect: Callable[[Any], Any]
     takes_away: bool
+    takes_inquiries: bool
     debtor_account: str
     upload_folder: str
     download_folder: str
@@ -131,9 +133,11 @@ class World:
         self.desk = Desk(self.agenda, self.chance, self.trace, self.pipeline, self.points)
         people = tuple(life.participant_id for life in self.lives.values())
         self.office = Office(self.desk, self.feed, self.truth, self.months, people)
+        self.office.carried = lambda week: self._carried(folder / "by-hand", week)
         self._judge = judge
         self._judged = ("", 0)
         self._start = start
+        self._is_restored = False
 
     def _bank(self, code: str) -> BankDesk:
         description = bank_descriptions()[code]
@@ -146,7 +150,12 @@ class World:
     def _line(desk: BankDesk) -> BankLine:
         about = desk.description
         return BankLine(
-            desk.server.connect, desk.takes_away, about.debtor_account, about.upload_folder, about.download_folder
+            desk.server.connect,
+            desk.takes_away,
+            desk.takes_inquiries,
+            about.debtor_account,
+            about.upload_folder,
+            about.download_folder,
         )
 
     def _heard(self, desk: BankDesk, movement: Booked) -> None:
@@ -181,7 +190,22 @@ class World:
             desk.last_words()
         self.office.finish(self._pause)
         self.judge(is_final=True)
+        if not self.desk.violations:
+            self.desk.violations += [
+                Violation("checks agree", name, "the exact checks and the library find different things")
+                for name in self.pipeline.checks_differing()
+            ]
         return self.played()
+
+    def _carried(self, folder: Path, week: str) -> list[tuple[str, Path]]:
+        """What is brought by hand this week, as files: the bank and the file."""
+        folder.mkdir(exist_ok=True)
+        brought = []
+        for desk in self.desks:
+            for name, data in desk.carried(week):
+                (folder / name).write_bytes(data)
+                brought.append((desk.code, folder / name))
+        return brought
 
     def _pause(self) -> None:
         """Some days on which nobody does anything but the banks."""
@@ -193,7 +217,16 @@ class World:
     def _play_day(self, day: date) -> None:
         office = self.office
         routine = ((9, office.morning), (11, office.noon), (13, office.afternoon), (17, office.evening))
+        where = day.isoformat()
+        is_copied = self.chance.threatens("desk.ledger_restored", where)
+        if is_copied:
+            self.pipeline.back_up(_YESTERDAY)
+            office.copy_made()
         for hour, act in routine:
+            if hour == 17 and is_copied and self._has_sent_on(day):
+                self.agenda.run(clock_time(day, 15))
+                self.chance.note("desk.ledger_restored", where)
+                self._restore()
             self.agenda.run(clock_time(day, hour))
             act()
         self.agenda.run(clock_time(day, 20))
@@ -201,6 +234,18 @@ class World:
             desk.evening()
         self.agenda.run(clock_time(day, 23, 59))
         self.judge()
+
+    def _has_sent_on(self, day: date) -> bool:
+        return any(one["kind"] == "arrival" and one["at"] >= clock_time(day, 0) for one in self.truth.movements)
+
+    def _restore(self) -> None:
+        """Yesterday's copy of the ledger is put back, while everything outside it stays as it is today."""
+        self.pipeline.back_up(_TODAY)
+        self.pipeline.put_back(_YESTERDAY)
+        self._is_restored = True
+        self.trace.add("disk", "the ledger is yesterday's again")
+        is_whole = self.office.recover(lambda: self.pipeline.put_back(_TODAY))
+        self.trace.add("disk", "nothing is forgotten" if is_whole else "the ledger is today's again")
 
     def judge(self, *, is_final: bool = False) -> None:
         """Hand the day to the judge, if anything has happened since it was last asked."""
@@ -228,6 +273,7 @@ class World:
             held_people=frozenset(office.held),
             stopped=office.is_stopped,
             reconciled=frozenset(office.reconciled),
+            is_restored=self._is_restored,
             is_final_day=is_final,
         )
 

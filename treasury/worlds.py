@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import logging
+import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -13,13 +15,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from disbursement import claiming, inquiries
 from disbursement import steps as paying
 from ledger import chain, queries
 from ledger.house import House
-from reconciliation import letters
+from reconciliation import letters, telling
 from reconciliation import steps as proving
 from schemas import exact_checks, failpoints
 from schemas.errors import ProofFailed
+from schemas.suites import Finding
 from simulator.cases import letter_file
 from simulator.observed import Row
 from simulator.oracle import Oracle
@@ -29,17 +33,45 @@ from treasury import exports
 from treasury.house import KEY, init_house, open_house
 
 
+class Checked:
+    """The exact data checks, and of every suite the last table that had rows: the library is asked about those once a world."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, pa.Table] = {}
+
+    def __call__(self, table: pa.Table, name: str) -> list[Finding]:
+        """What the exact checks find."""
+        if table.num_rows:
+            self._last[name] = table
+        return exact_checks.check(table, name)
+
+    def differing(self) -> list[str]:
+        """The suites of which Great Expectations says otherwise."""
+        from schemas import checks  # takes seconds: once a process
+
+        return [
+            name
+            for name, table in sorted(self._last.items())
+            if sorted(checks.check(table, name), key=repr) != sorted(exact_checks.check(table, name), key=repr)
+        ]
+
+
+_INQUIRIES = {"status_inquiry": "pacs.028.001.03", "cancel_inquiry": "camt.056.001.12"}
+LEDGER, OUTLET = "ledger.db", "outlet"
+
+
 class HomePipeline:
     """The steps of one home, by the names of their commands: `simulator.desk.Pipeline`."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, checked: Checked) -> None:
         self._house = house
         self._exported: dict[str, tuple[pa.Table, list[Row]]] = {}
+        self.checks_differing = checked.differing
         self.steps: Mapping[str, Callable[..., dict[str, Any]]] = {
             "intake": lambda at, who, source: paying.intake(self._at(at, who), str(source)),
-            "entitle": lambda at, who, period: paying.entitle(self._at(at, who), period),
+            "entitle": self._entitle,
             "fund": lambda at, who, amount_idr, reference: paying.fund(self._at(at, who), amount_idr, reference),
-            "instruct": lambda at, who, period, maker: paying.instruct(self._at(at, who), period, maker),
+            "instruct": self._instruct,
             "release": lambda at, who, batch, digest: paying.release(self._at(at, who), batch, who, digest, "cli"),
             "reject": lambda at, who, batch, reason: paying.reject(self._at(at, who), batch, who, reason),
             "submit": lambda at, who: paying.submit(self._at(at, who)),
@@ -56,10 +88,45 @@ class HomePipeline:
             "approve": lambda at, who, break_id: self._case(at, who, break_id, "approve", ""),
             "answer": self._answer,
             "confirm": lambda at, who, subject, digest: letters.confirm(self._at(at, who), subject, who, digest),
+            **self._claims(),
+            **self._inquiries(),
+            "receive": lambda at, who, path, bank: proving.receive(self._at(at, who), path, bank),
+            "outcomes": lambda at, who: telling.tell(self._at(at, who)),
+            "recover": lambda at, who: paying.recover(self._at(at, who)),
             "propose": lambda at, who, subject, reason: paying.agree_on_reissue(
                 self._at(at, who), subject, "propose", who, reason
             ),
             "agree": lambda at, who, subject: paying.agree_on_reissue(self._at(at, who), subject, "approve", who, ""),
+        }
+
+    def _entitle(self, at: datetime, who: str, period: str, as_of: str | None = None) -> dict[str, Any]:
+        return paying.entitle(self._at(at, who), period, datetime.fromisoformat(as_of) if as_of else None)
+
+    def _instruct(
+        self, at: datetime, who: str, period: str, maker: str, execution_date: str | None = None
+    ) -> dict[str, Any]:
+        on = date.fromisoformat(execution_date) if execution_date else None
+        return paying.instruct(self._at(at, who), period, maker, on)
+
+    def _claims(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        return {
+            "clawback": lambda at, who, participant, reason: claiming.claim(self._at(at, who), participant, reason),
+            "clawback_confirm": lambda at, who, claim: claiming.confirm(self._at(at, who), claim),
+            "clawback_cancel": lambda at, who, claim, reason: claiming.cancel(self._at(at, who), claim, reason),
+            "repaid": lambda at, who, claim, amount_idr, reference: claiming.repay(
+                self._at(at, who), claim, amount_idr, reference
+            ),
+            "deposit": lambda at, who, amount_idr, ntpn, ntb: claiming.deposit(
+                self._at(at, who), amount_idr, ntpn, ntb
+            ),
+        }
+
+    def _inquiries(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        return {
+            "inquire": lambda at, who, about, kind: inquiries.draft(self._at(at, who), about, kind, who),
+            "release_inquiry": lambda at, who, inquiry, digest: inquiries.release(
+                self._at(at, who), inquiry, who, digest
+            ),
         }
 
     def _case(self, at: datetime, who: str, break_id: str, act: str, note: str) -> dict[str, Any]:
@@ -73,12 +140,20 @@ class HomePipeline:
         return replace(self._house, at=at, actor=who)
 
     def export(self, table: str, at: datetime) -> list[Row]:
-        """A table's rows, all periods; also `unknown`, and `next_acts` of all that has an end still open."""
-        if table == "unknown":
-            return letters.waiting(replace(self._house, at=at))
-        if table == "next_acts":
-            return self._next_acts(replace(self._house, at=at))
-        return self._rows(table, exports.table(replace(self._house, at=at), table, None))
+        """A table's rows, all periods; also `unknown`, `candidates` for a claim, `deposit_items`, what outlets were `told`, and
+        `next_acts` of all that has an end still open.
+        """
+        house = replace(self._house, at=at)
+        others: dict[str, Callable[[House], list[Row]]] = {
+            "unknown": letters.waiting,
+            "next_acts": self._next_acts,
+            "candidates": lambda house: claiming.standing(house)["candidates"],
+            "deposit_items": self._deposit_items,
+            "told": self._told,
+        }
+        if table in others:
+            return others[table](house)
+        return self._rows(table, exports.table(house, table, None))
 
     def _rows(self, name: str, table: pa.Table) -> list[Row]:
         """A table's rows. Those at its beginning that equal the last export's, value by value, are the same objects as then."""
@@ -87,6 +162,21 @@ class HomePipeline:
         rows = [*made[:same], *table.slice(same).to_pylist()]
         self._exported[name] = (table, rows)
         return list(rows)
+
+    @staticmethod
+    def _deposit_items(house: House) -> list[Row]:
+        with house.store.reading() as connection:
+            rows: list[Row] = queries.whole(connection, "deposit_items").to_pylist()
+        return rows
+
+    @staticmethod
+    def _told(house: House) -> list[Row]:
+        """What an outlet has been given, notice by notice, as whoever listens there reads it."""
+        rows = []
+        for path in sorted((house.path / OUTLET).glob("*.jsonl")):
+            notice = int(path.stem.rpartition("-")[2])
+            rows += [{**json.loads(line), "notice": notice} for line in path.read_bytes().splitlines()]
+        return rows
 
     @staticmethod
     def _next_acts(house: House) -> list[Row]:
@@ -121,6 +211,20 @@ class HomePipeline:
         """A new process has its own connections."""
         self._house.store.engine.dispose()
 
+    def back_up(self, name: str) -> None:
+        """Keep a copy of the ledger as it is, beside it."""
+        source, target = (sqlite3.connect(self._house.path / each) for each in (LEDGER, name))
+        source.backup(target)
+        source.close()
+        target.close()
+
+    def put_back(self, name: str) -> None:
+        """Put a copy of the ledger in its place; everything else in the home and in the archive stays as it is today."""
+        self.restart()
+        for ending in ("", "-wal", "-shm"):
+            (self._house.path / f"{LEDGER}{ending}").unlink(missing_ok=True)
+        shutil.copy(self._house.path / name, self._house.path / LEDGER)
+
 
 def settle(home: Path, start: date, lines: Mapping[str, BankLine], seed: int) -> HomePipeline:
     """A new home whose keys are the seed's and whose banks are reached without a network. For rehearsals alone."""
@@ -144,16 +248,20 @@ def settle(home: Path, start: date, lines: Mapping[str, BankLine], seed: int) ->
             "outbox": line.download_folder,
             "after_arrival": "taken" if line.takes_away else "left",
             "debtor_account": line.debtor_account,
+            **(_INQUIRIES if line.takes_inquiries else {}),
             "connect": line.connect,
         }
         for code, line in lines.items()
     }
+    outlets = {"dashboard": {"folder": OUTLET, "formats": ["jsonl"]}}
+    checked = Checked()
     return HomePipeline(
         replace(
             house,
-            config={**house.config, "banks": banks, "run": {"lock_wait_seconds": 0}},
-            check=exact_checks.check,
-        )
+            config={**house.config, "banks": banks, "run": {"lock_wait_seconds": 0}, "outcomes": outlets},
+            check=checked,
+        ),
+        checked,
     )
 
 

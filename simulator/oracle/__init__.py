@@ -5,7 +5,7 @@ drop, rules, exports, how events are hashed), and remembers what it was shown be
 """
 
 from simulator.observed import Day, Violation
-from simulator.oracle import decisions, money, record
+from simulator.oracle import back, decisions, money, record
 from simulator.oracle.memory import Memory, Seen, remember
 
 CHECKS = (
@@ -20,6 +20,11 @@ CHECKS = (
     record.judge_journal,
     record.judge_proofs,
     record.judge_files,
+    back.judge_claims,
+    back.judge_accounts_back,
+    back.judge_deposited,
+    back.judge_sent,
+    back.judge_told,
 )
 
 

@@ -54,6 +54,7 @@ class Memory:
     movements: int = 0
     transfers: dict[str, Transfer] = field(default_factory=lambda: defaultdict(Transfer))
     arrivals: Counter[tuple[str, str]] = field(default_factory=Counter)
+    inquiries: set[str] = field(default_factory=set)
     bank_idr: Counter[str] = field(default_factory=Counter)
     """By bank: what it took from our account for payments, less what it gave back."""
     instructions: dict[str, Row] = field(default_factory=dict)

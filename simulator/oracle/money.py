@@ -12,7 +12,7 @@ def judge_movements(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]
     """Each movement of money since the last day, in its order: paid once, to whom it was asked for, as much as was asked."""
     for movement in day.bank_credits[memory.movements :]:
         kind, reference = movement["kind"], movement["end_to_end_id"]
-        if kind == "arrival":
+        if kind == "arrival" or (kind == "inquiry" and not day.is_restored):
             yield from _arrived(movement, memory)
         elif kind == "credit":
             yield from _credited(day, movement, seen, memory)
@@ -29,6 +29,8 @@ def judge_movements(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]
 def _arrived(movement: Row, memory: Memory) -> Iterator[Violation]:
     """A file reached its bank; a second time only if we sent it twice."""
     place = (movement["bank"], movement["message_id"])
+    if movement["kind"] == "inquiry":
+        memory.inquiries.add(movement["message_id"])
     memory.arrivals[place] += 1
     if memory.arrivals[place] > 1:
         yield Violation("sent twice", " ".join(place), f"the bank was given this file {memory.arrivals[place]} times")
@@ -180,6 +182,7 @@ def _by_period(row: Row) -> str:
 def judge_sums(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]:
     """What left our accounts at a bank, less what it gave back, is what the journal has there; once all is known."""
     committed = sum(row["amount_idr"] for row in seen.instructions.values() if row["state"] not in WITHOUT_PAYMENT)
+    committed += sum(row["cash_idr"] + row["returned_idr"] for row in day.record.deposits)
     if day.funded_idr is not None and committed > day.funded_idr:
         yield Violation("more than was funded", "funds", f"{committed} asked for or paid of {day.funded_idr}")
     if not day.is_final_day:

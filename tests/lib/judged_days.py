@@ -91,6 +91,14 @@ def posting(number: int, debit: str, credit: str, amount_idr: int = 600_000, cha
     return {"seq": number, "debit": debit, "credit": credit, "amount_idr": amount_idr, "channel": channel}
 
 
+def claim(**other: Any) -> Row:
+    """A claim over tranche 1, confirmed on the third day."""
+    return {
+        "claim": "C000001", "participant_id": "P-1", "person": "siti", "confirmed_by": "budi", "noticed_on": date(2020, 10, 4),
+        "repay_by": date(2020, 12, 3), "amount_idr": 600_000, "repaid_idr": 0, "open_idr": 600_000, "state": "open", **other,
+    }  # fmt: skip
+
+
 @dataclass
 class Story:
     """Three days, each with what is shown on it; a test changes one thing before it is told."""
@@ -143,7 +151,7 @@ def honest() -> Story:
     totals = {"transaction_count": 1, "control_sum_idr": 600_000}
     file = {
         "file_name": FILE, "batch": BATCH, "digest": DIGEST, "maker": "siti", "is_companion": False, "sha256": "f" * 64,
-        "execution_date": date(2020, 10, 2), **totals,
+        "execution_date": date(2020, 10, 2), "state": "submitted", **totals,
     }  # fmt: skip
     events = [
         event(1, at(2), "siti", "entitled", "E000001-2020-09", period=PERIOD),

@@ -22,6 +22,7 @@ from tests.lib.judged_days import (
     Change,
     Story,
     at,
+    claim,
     event,
     honest,
     instruction,
@@ -159,6 +160,29 @@ def forgotten(story: Story) -> None:
     story.last = {}
 
 
+def claimed(story: Story, **other: Any) -> None:
+    """On the last day tranche 1 is claimed back."""
+    row = claim(**other)
+    story.records[2]["receivables"] = [row]
+    story.records[2]["journal"].append(posting(3, "receivable", "claims", row["amount_idr"], None))
+
+
+def told(status: str) -> dict[str, Any]:
+    """What a platform was given about tranche 1."""
+    return {"participant_id": "P-1", "benefit": "incentive", "sequence": 1, "status": status, "notice": 1}
+
+
+def deposited(story: Story) -> None:
+    """The money of a payment that came back is with the treasury, after the last payment date."""
+    story.truth[2] = [movement("return")]
+    story.records[2]["instructions"] = [instruction("returned", reason_code="AC04")]
+    story.records[2]["next_acts"] = [{"subject": REFERENCE, "kind": "deposited", "due_at": None, "owner": None}]
+    story.records[2]["journal"] += [posting(3, "returned", "credited"), posting(4, "deposited", "returned")]
+    row = {"deposit": "D000001", "corrects": None, "amount_idr": 600_000, "cash_idr": 0, "repaid_idr": 0}
+    story.records[2]["deposits"] = [{**row, "returned_idr": 600_000}]
+    story.records[2]["deposit_items"] = [{"deposit": "D000001", "end_to_end_id": REFERENCE}]
+
+
 BROKEN: dict[str, tuple[Change, set[str]]] = {
     # what is changed in the honest programme: the claims that break
     "one payment credited twice": (paid_again, {"paid twice"}),
@@ -236,8 +260,25 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
             s.other.update(funded_idr=500_000),
             [record["journal"].append(posting(8, "cash", "funder", 500_000, None)) for record in s.records],
         ],
-        {"more than was funded"},
+        {"more than was funded", "journal"},
     ),
+    "more claimed than was paid": (
+        lambda s: claimed(s, amount_idr=1_200_000, open_idr=1_200_000),
+        {"claims"},
+    ),
+    "claimed by one person alone": (lambda s: claimed(s, confirmed_by="siti"), {"claims"}),
+    "fewer days to repay than the rule gives": (lambda s: claimed(s, repay_by=date(2020, 12, 2)), {"claims"}),
+    "overdue before its time": (lambda s: claimed(s, state="overdue"), {"claims"}),
+    "open, and not what is left of it": (lambda s: claimed(s, open_idr=500_000), {"claims", "journal"}),
+    "a claim without its posting": (lambda s: s.records[2].update(receivables=[claim()]), {"journal"}),
+    "deposited while it is owed": (deposited, {"deposited and owed"}),
+    "deposited and paid all the same": (
+        lambda s: s.records[2].update(deposit_items=[{"deposit": "D000001", "end_to_end_id": REFERENCE}]),
+        {"deposited and paid", "deposited and owed"},
+    ),
+    "sent, and not known in the record": (lambda s: set_all(s, "files", state="drafted"), {"forgotten"}),
+    "told as paid before it was": (lambda s: s.records[0].update(told=[told("berhasil")]), {"told otherwise"}),
+    "paid and told as failed": (lambda s: s.records[2].update(told=[told("gagal")]), {"told otherwise"}),
     "a proof that does not hold": (
         lambda s: s.records[1]["proofs"][0].update(right_count=2, holds=False),
         {"proof"},
@@ -255,7 +296,7 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
         lambda s: s.records.__setitem__(
             2, {**s.records[2], "instructions": [], "journal": [], "files": [], "batches": []}
         ),
-        {"history changed", "money differs", "lost"},
+        {"history changed", "money differs", "lost", "forgotten"},
     ),
 }
 
