@@ -53,6 +53,20 @@ def test_what_struck_is_a_plan_that_gives_the_same_world() -> None:
 
 
 @pytest.mark.timeout(600)
+def test_a_ledger_that_went_back_is_recovered_on_the_day_and_nothing_else_differs_at_the_banks() -> None:
+    days = [f"{year}-{month:02}-{day:02}" for year in (2020, 2021) for month in range(1, 13) for day in (2, 3, 4, 13)]
+    faults = tuple(Fault("desk.ledger_restored", day) for day in days)
+    told: list[str] = []
+    played = play(replace(SMALL, faults=faults), None, told.append)
+    assert played.violations == ()
+    assert played.fault_counts["desk.ledger_restored"] >= 1
+    assert sum(line.endswith("the ledger is yesterday's again") for line in told) == sum(
+        line.endswith("nothing is forgotten") for line in told
+    )
+    assert played.credits == play(replace(SMALL, faults=())).credits
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", ONCE_BROKEN, ids=lambda path: path.stem)
 def test_a_world_that_once_broke_a_claim_holds(path: Path) -> None:
     assert play(Plan.from_json(path.read_text(encoding="utf-8"))).violations == ()
