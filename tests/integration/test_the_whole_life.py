@@ -11,6 +11,7 @@ import pytest
 
 from disbursement import steps as paying
 from ledger import queries, reissues
+from reconciliation import letters
 from reconciliation import steps as proving
 from reconciliation.reports.pack_check import verify_pack
 from schemas.errors import InputRejected, PersonNeeded
@@ -187,6 +188,27 @@ def test_an_end_that_comes_after_a_run_by_a_clock_ahead_is_not_lost(tmp_path: Pa
     paying.entitle(replace(story.house, at=story.at + timedelta(days=2)), "2020-06")
     story.answer(file["file_name"])
     proving.reconcile(story.house, "2020-06")
+    assert verdicts(story) == {who(1): "undecided"}
+
+
+def test_an_end_by_a_letter_after_a_run_by_a_clock_ahead_is_not_lost(tmp_path: Path) -> None:
+    story = Story(tmp_path, {})
+    story.begin(1)
+    story.at = datetime(2020, 6, 28, 2, tzinfo=UTC)
+    paying.entitle(story.house, "2020-06")
+    paying.instruct(story.house, "2020-06", "siti")
+    (batch,) = queries.batches(story.house.store)
+    paying.release(story.house, batch["batch"], "budi", batch["digest"], "cli")
+    (file,) = paying.submit(story.house, None, tmp_path / "out")["files"]
+    story.at += timedelta(days=6)
+    proving.reconcile(story.house, "2020-06")  # the bank is silent past its deadline
+    paying.entitle(replace(story.house, at=story.at + timedelta(days=2)), "2020-06")
+    paying.hold(story.house, who(1), "hold", "the clock is right again")
+    letter = tmp_path / "letter.txt"
+    letter.write_text("surat bank", encoding="utf-8")
+    entered = letters.answer(story.house, file["file_name"], "never_arrived", letter, "siti")
+    letters.confirm(story.house, file["file_name"], "budi", entered["digest"])
+    assert story.standing()[who(1)] == ["never_arrived"]
     assert verdicts(story) == {who(1): "undecided"}
 
 
