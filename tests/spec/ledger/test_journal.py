@@ -247,7 +247,7 @@ class TestSentAgain:
         assert balances(again)["returned"] == (0, 0)
         assert balances(again)["in_transit"] == (2 * TRANCHE, 2)
 
-    @pytest.mark.parametrize("end", returned.GAVE_BACK)
+    @pytest.mark.parametrize("end", ["rejected", "never_arrived"])
     def test_where_the_next_attempt_is_refused_or_never_arrives_it_stands_where_it_came_from_and_is_kept_for_its_owner(
         self, again: House, end: str
     ) -> None:
