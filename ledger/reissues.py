@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -93,9 +93,11 @@ def _told(connection: sa.Connection, rows: pa.Table) -> pa.Table:
     deposited = pa.array(sorted(name for (name,) in store.rows(connection, returned.deposited())), pa.string())
     told = told.append_column("is_deposited", pc.is_in(told["end_to_end_id"], value_set=deposited))
     # An open break about any attempt of an entitlement speaks of all of them; so does a deposit of what came back by one.
-    flags = ["is_disputed", "is_deposited"]
-    per = told.group_by(_ENTITLEMENT).aggregate([(name, "any") for name in flags])
-    told = told.drop_columns(flags).join(per.rename_columns([*_ENTITLEMENT, *flags]), _ENTITLEMENT)
+    entitlements = _keys(told, _ENTITLEMENT)
+    for name in ("is_disputed", "is_deposited"):
+        some = {entitlement for entitlement, is_so in zip(entitlements, told[name].to_pylist(), strict=True) if is_so}
+        of_all = pa.array([entitlement in some for entitlement in entitlements], pa.bool_())
+        told = told.set_column(told.schema.get_field_index(name), name, of_all)
     return conform(told.select(TABLES["ended.v1"].columns), "ended.v1")
 
 
@@ -322,8 +324,8 @@ def next_acts(connection: sa.Connection, archive: Archive) -> pa.Table:
     run = last_run(connection)
     now = last_ended(connection)
     decided = _of_run(archive, run)
-    known = decided.join(now.select(KEY), list(KEY), join_type="left semi")
-    fresh = now.join(known.select(KEY), list(KEY), join_type="left anti")
+    known = decided.filter(_among(decided, set(_keys(now, KEY))))
+    fresh = now.filter(pc.invert(_among(now, set(_keys(known, KEY)))))
     if run:
         since = _ended_since(connection, run["at"])
         fresh = fresh.filter(pc.is_in(fresh["end_to_end_id"], value_set=pa.array(sorted(since), pa.string())))
@@ -345,8 +347,20 @@ def next_acts(connection: sa.Connection, archive: Archive) -> pa.Table:
 def last_ended(connection: sa.Connection) -> pa.Table:
     """`ended`, of each entitlement the last attempt alone."""
     rows = ended(connection)
-    last = rows.group_by(_ENTITLEMENT).aggregate([("attempt", "max")]).rename_columns([*_ENTITLEMENT, "attempt"])
-    return rows.join(last, list(KEY), join_type="left semi")
+    last: dict[tuple[Any, ...], int] = {}
+    for *entitlement, attempt in _keys(rows, KEY):
+        last[tuple(entitlement)] = max(attempt, last.get(tuple(entitlement), 0))
+    return rows.filter(_among(rows, {(*entitlement, attempt) for entitlement, attempt in last.items()}))
+
+
+def _keys(rows: pa.Table, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows' keys. What has ended is little beside what was sent: sets of it are quicker than joins, which cost the same empty."""
+    return list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+
+
+def _among(rows: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Array:
+    """Whether each row's attempt is one of these."""
+    return pa.array([key in keys for key in _keys(rows, KEY)], pa.bool_())
 
 
 def at_of_an_end(connection: sa.Connection, at: datetime) -> int:

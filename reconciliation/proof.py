@@ -6,7 +6,7 @@ or a statement.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from reconciliation.matching import Matched
 from reconciliation.sides import AT_THE_BANK, Numbers, one_piece, to_numbers
 from reconciliation.statements import Statements, booked_entries, movements
 from schemas.codes import ACCOUNT_OF
+from schemas.fields import TEXT
 from schemas.tables import TABLES, conform
 
 OUTCOMES = ("credited", "debited", "accepted", "submitted", "rejected", "returned", "unknown", "never_arrived")
@@ -136,7 +137,7 @@ def _of_disbursement(books: Books) -> Iterator[dict[str, Any]]:
     right = _gathered(pair for part in _whereabouts(books, due) for pair in _sums(part, "benefit").items())
     yield from _proofs("entitled", _prefixed(books.period, _sums(due, "benefit")), _prefixed(books.period, right))
     first = _standing(books.instructions.filter(pc.equal(books.instructions["attempt"], 1)))
-    covered = due.join(first.select(_TRANCHE), _TRANCHE, join_type="left semi")
+    covered = due.filter(_stands_in(due, first, _TRANCHE))
     yield from _proofs(
         "first_attempts",
         _prefixed(books.period, _sums(first, "benefit")),
@@ -159,8 +160,7 @@ def _of_reissues(books: Books, due: pa.Table) -> Iterator[dict[str, Any]]:
     alike = [*_TRANCHE, "amount_idr"]
     later = _standing(books.instructions.filter(pc.greater(books.instructions["attempt"], 1)))
     again = books.again.decided.filter(pc.equal(books.again.decided["verdict"], "due")).select(alike)
-    allowed = pa.concat_tables([due.select(alike), again]).group_by(alike).aggregate([])
-    covered = later.join(allowed, alike, join_type="left semi")
+    covered = later.filter(_stands_in(later, pa.concat_tables([due.select(alike), again]), alike))
     sides = (_prefixed(books.period, _sums(rows, "benefit")) for rows in (later, covered))
     yield from _proofs("reissues", *sides)
     states = pa.array(["rejected", "returned", "never_arrived"])
@@ -168,7 +168,7 @@ def _of_reissues(books: Books, due: pa.Table) -> Iterator[dict[str, Any]]:
     highest = ended.join(books.again.followed.rename_columns([*_TRANCHE, "highest"]), _TRANCHE, join_type="inner")
     followed = highest.filter(pc.less(highest["attempt"], highest["highest"]))
     attempt = [*_TRANCHE, "attempt"]
-    open_ones = ended.join(books.again.next_acts.select(attempt), attempt, join_type="left semi")
+    open_ones = ended.filter(_stands_in(ended, books.again.next_acts, attempt))
     parts = [pair for part in (followed, open_ones) for pair in _sums(part, "benefit").items()]
     yield from _proofs(
         "ended", _prefixed(books.period, _sums(ended, "benefit")), _prefixed(books.period, _gathered(parts))
@@ -189,13 +189,22 @@ def _whereabouts(books: Books, due: pa.Table) -> list[pa.Table]:
     The first three are taken from three records and exclude each other, so a tranche in two of them is found as well.
     """
     alike = [*_TRANCHE, "amount_idr"]
-    instructed = due.join(_standing(books.instructions).select(_TRANCHE), _TRANCHE, join_type="left semi")
-    left_out = books.not_instructed.select(alike).join(due, alike, join_type="left semi")
-    since = due.join(_due(books.seen), alike, join_type="left anti")
-    withdrawn = due.join(books.instructions.select(_TRANCHE), _TRANCHE, join_type="left semi")
+    instructed = due.filter(_stands_in(due, _standing(books.instructions), _TRANCHE))
+    left_out = books.not_instructed.filter(_stands_in(books.not_instructed, due, alike)).select(alike)
+    since = due.filter(pc.invert(_stands_in(due, _due(books.seen), alike)))
+    withdrawn = due.filter(_stands_in(due, books.instructions, _TRANCHE))
     for other in (instructed, left_out, since):
-        withdrawn = withdrawn.join(other.select(_TRANCHE), _TRANCHE, join_type="left anti")
+        withdrawn = withdrawn.filter(pc.invert(_stands_in(withdrawn, other, _TRANCHE)))
     return [instructed, left_out, since, withdrawn]
+
+
+def _stands_in(rows: pa.Table, others: pa.Table, by: Sequence[str]) -> pa.Array:
+    """Whether each row agrees in these columns, none of which is null, with one of the others. Quicker than a join of few rows."""
+    mine, theirs = (
+        pc.binary_join_element_wise(*(one_piece(table[name]).cast(TEXT) for name in by), "\x1f")
+        for table in (rows, others)
+    )
+    return pc.is_in(mine, value_set=theirs)
 
 
 def _agreeing(books: Books) -> pa.Table:
