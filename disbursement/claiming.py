@@ -5,7 +5,7 @@ Every movement is posted in the transaction of its act, whose event lists the po
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from disbursement import intake, receivables
 from disbursement.funding import check_reference
 from disbursement.receivables import PURPOSE, Part
-from ledger import chain, claims, consent, journal, money, queries, returned, store
+from ledger import chain, claims, clock, consent, journal, money, queries, reissues, returned, store
 from ledger.house import House
-from ledger.instants import jakarta_date, to_micros
+from ledger.instants import from_micros, jakarta_date, to_micros
 from ledger.store import Connection
 from schemas.errors import InputRejected, PersonNeeded, WrongUsage
 from schemas.identifiers import same_person
@@ -324,6 +324,7 @@ def deposit(
     """
     receivables.check_receipt_numbers(ntpn, ntb)
     receivables.check_deposit(amount_idr)
+    house = clock.in_order(house)
     told = {"amount_idr": amount_idr, "ntb": ntb, "period": period, "fiscal_year": fiscal_year}
     with house.store.transaction() as connection:
         known = claims.standing_deposit(connection, ntpn)
@@ -338,13 +339,24 @@ def deposit(
         taken = receivables.take(
             amount_idr,
             [Part("repaid", *part) for part in claims.parts(connection, "repaid", period, fiscal_year)],
-            claims.lapsed(connection, jakarta_date(house.at), set(_revoked(connection)), period, fiscal_year),
+            claims.lapsed(
+                connection, _decided_until(connection, house.at), set(_revoked(connection)), period, fiscal_year
+            ),
             0 if period else _free_idr(connection, fiscal_year),
             fiscal_year,
         )
         sums = {f"{account}_idr": taken.idr(account) for account in ("cash", "returned", "repaid")}
         row = {**told, "ntpn": ntpn, "corrects": None, **sums}
         return _save_deposit(house, connection, row, taken)
+
+
+def _decided_until(connection: Connection, at: datetime) -> date:
+    """The day until which it is decided who is owed what: today, or that of the last run of `entitle` where it is earlier.
+
+    That a last payment date has passed is not for one clock to say: a deposit is an end for whoever it was owed to.
+    """
+    run = reissues.last_run(connection, to_micros(at))
+    return min(jakarta_date(at), jakarta_date(from_micros(run["cut_off"]))) if run else jakarta_date(at)
 
 
 def _free_idr(connection: Connection, fiscal_year: int | None) -> int:

@@ -25,7 +25,7 @@ from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import jakarta_date, to_micros
 from ledger.parquet import put_table
-from schemas.errors import InputRejected, SalurError, TryLater, first_of
+from schemas.errors import InputRejected, SalurError, TryLater, WrongUsage, first_of
 from schemas.remedies import REMEDIES
 from schemas.tables import empty
 
@@ -89,7 +89,7 @@ def entitle(house: House, period: str, as_of: datetime | None = None) -> dict[st
             known = facts.load(connection)
             before = queries.decisions_in_force(connection, house.archive, period)
             kept = before.filter(_is_instructed(before, known.history, period))
-            ended = reissues.ended_by(connection, to_micros(cut_off))
+            ended = reissues.ended_by(connection, to_micros(cut_off), to_micros(house.at))
             reissued = reissues.instructed(connection, house.archive, period)
             funded = queries.funded_idr(connection)
             balance = None if funded is None else funded - returned.committed_idr(connection)
@@ -447,6 +447,8 @@ def _act(
     key: dict[str, str],
     subject: str,
 ) -> None:
+    if not reason.strip():
+        raise WrongUsage(f"`salur {act}` needs a reason.", "Whoever is kept from going on reads it.", "Give --reason.")
     seq = store.next_seq(connection, table)
     row = {"seq": seq, "act": act, "reason": reason, "person": house.actor, "at": to_micros(house.at), **key}
     store.insert(connection, table, [row])

@@ -296,21 +296,30 @@ def _ended_in_period() -> sa.Select[Any]:
     )
 
 
-def ended_by(connection: sa.Connection, cut_off_us: int) -> pa.Table:
-    """`ended` for a run at a cut-off; none where an earlier run saw a later one, since what follows is decided by the latest facts."""
-    last = last_run(connection)
+def ended_by(connection: sa.Connection, cut_off_us: int, now_us: int) -> pa.Table:
+    """`ended` for a run, made now, at a cut-off; none where an earlier run saw a later one, since what follows is decided by the latest facts."""
+    last = last_run(connection, now_us)
     return empty("ended.v1") if last and last["cut_off"] > cut_off_us else ended(connection)
 
 
-def last_run(connection: sa.Connection) -> dict[str, Any] | None:
-    """The run of `entitle` with the latest cut-off, of any period: reissues know no period until they are instructed."""
-    found = store.rows(connection, _LAST_RUN)
+def last_run(connection: sa.Connection, now_us: int = 2**63 - 1) -> dict[str, Any] | None:
+    """The run of `entitle` with the latest cut-off, of any period: reissues know no period until they are instructed.
+
+    A run whose instant lies after a later run's, or after `now_us`, does not count: only a clock that people have said to be wrong
+    (ledger.clock) lets an earlier instant follow, and what it decided in a time that has not come must not silence what is true now.
+    """
+    found = store.rows(connection, _LAST_RUN, now=now_us)
     return dict(zip(store.entitlement_runs.columns.keys(), found[0], strict=True)) if found else None
 
 
+_RUNS, _LATER = store.entitlement_runs.c, store.entitlement_runs.alias("later")
 _LAST_RUN = (
     sa.select(store.entitlement_runs)
-    .order_by(store.entitlement_runs.c.cut_off.desc(), store.entitlement_runs.c.seq.desc())
+    .where(
+        _RUNS.at <= sa.bindparam("now"),
+        sa.not_(sa.exists().where(_LATER.c.seq > _RUNS.seq, _LATER.c.at < _RUNS.at)),
+    )
+    .order_by(_RUNS.cut_off.desc(), _RUNS.seq.desc())
     .limit(1)
 )
 

@@ -10,6 +10,7 @@ day (a woman's plus 40), month and year of birth, two digits each; a serial numb
 import calendar
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple, TypeAlias
@@ -19,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.errors import InputRejected
 from schemas.regions import DISTRICTS, PROVINCES
 
 PROBLEMS = ("not_16_digits", "unknown_province", "zero_region", "impossible_date", "zero_serial")
@@ -31,6 +33,9 @@ Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 BLANKS = " \t\n\v\f\r\u00a0\ufeff"
 """Characters that identifiers are trimmed of: white space, no-break space, byte order mark."""
+
+_UNSEEN = ("Cc", "Cf")
+"""Unicode categories of characters that take no place on a page: controls and formats."""
 
 AGE_MIN = 18
 """Full years at acceptance that the programme asks for (Permenko 11/2020 art. 2)."""
@@ -260,8 +265,28 @@ def _weighted(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person: case and blanks around them make no difference."""
-    return one.strip().casefold() == other.strip().casefold()
+    """Whether two names are one person: case, blanks, ways to write one character, and what is not seen make no difference."""
+    return _as_seen(one) == _as_seen(other)
+
+
+def _as_seen(name: str) -> str:
+    """A name as a reader takes it: Unicode's compatibility form without case, unseen characters, or more than one blank."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join("".join(one for one in plain if unicodedata.category(one) not in _UNSEEN).split())
+
+
+def check_person(name: str) -> None:
+    """Refuse a person's name that reads like another's: with letters of two scripts, or characters that are not seen.
+
+    Raises `InputRejected`.
+    """
+    scripts = {unicodedata.name(one, "?").split()[0] for one in name if unicodedata.category(one)[0] == "L"}
+    if len(scripts) > 1 or any(unicodedata.category(one) in _UNSEEN for one in name):
+        raise InputRejected(
+            "This name of a person has letters of two scripts, or characters that are not seen.",
+            "It could be read as another person's, and two people would be one.",
+            "Write it in the letters of one script.",
+        )
 
 
 def content_code(content: bytes | str, length: int = 8) -> str:

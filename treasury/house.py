@@ -17,6 +17,7 @@ from ledger.keyring import load_keyring, new_key_file
 from ledger.store import Store
 from schemas.errors import InputRejected, TryLater
 from schemas.failpoints import around
+from schemas.identifiers import check_person
 
 CONFIG = "salur.toml"
 KEY = "keys/master.key"
@@ -124,6 +125,7 @@ def open_house(
     `say` and `progress` are told how far the work is; nobody is, when they are not given.
     """
     path = home_path(home).absolute()
+    check_person(actor or "")
     try:
         config = tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -26,6 +26,7 @@ from reconciliation.reports import facts, money_check, pack_again, pack_back
 from reconciliation.reports.pack_report import contradicted, details_of, facts_of, made_by, pages
 from schemas.codes import ACCOUNT_OF, ACCOUNTS
 from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
+from schemas.identifiers import same_person
 from schemas.money import format_idr
 
 FORMAT, VERSION, MANIFEST = "salur-evidence-pack", 3, "manifest.json"
@@ -339,16 +340,12 @@ def _check_consents(tables: Mapping[str, pa.Table]) -> None:
         if hashlib.sha256("".join(sorted(lines.get(name, []))).encode()).hexdigest() != digest:
             _damaged(where, "Its digest is not that of its files.")
         consents = given.get(name, [])
-        if any(_same_person(each["person"], batch["maker"]) for each in consents):
+        if any(same_person(each["person"], batch["maker"]) for each in consents):
             _damaged(where, "Its maker consented to its release.")
         if batch["state"] not in _UNSENT and not any(each["digest"] == digest for each in consents):
             _damaged(where, "It went out without consent to these bytes.")
         if any((name, each["digest"]) not in recorded for each in consents):
             _damaged(where, "The chain of events knows nothing of a consent.")
-
-
-def _same_person(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
 
 
 def _check_people(tables: Mapping[str, pa.Table]) -> None:
@@ -373,7 +370,7 @@ def _check_people(tables: Mapping[str, pa.Table]) -> None:
         if event["kind"] == "inquiry_released":
             approved.add((event["subject"], event["actor"].strip(), event["at"]))
         elif event["kind"] == "bank_answer":
-            if _same_person(event["actor"], json.loads(event["details"])["entered_by"]):
+            if same_person(event["actor"], json.loads(event["details"])["entered_by"]):
                 _damaged(
                     f"tables/events, {event['subject']}", "One person entered a bank's written answer and confirmed it."
                 )

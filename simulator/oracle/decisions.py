@@ -65,7 +65,7 @@ def _of_period(day: Day, known: Known, seen: Seen, memory: Memory) -> Iterator[V
     moved = {
         row["participant_id"]
         for reference, row in seen.instructions.items()
-        if row["state"] == "withdrawn" and memory.instructions.get(reference, row)["state"] != "withdrawn"
+        if row["state"] == "withdrawn" and memory.instructions.get(reference, {}).get("state") != "withdrawn"
     }
     for key, reading in known.readings().items():
         if key[0] not in moved:

@@ -56,7 +56,7 @@ def test_while_stopped_nothing_leaves_by_any_command_whatever_was_released(house
     ):
         assert code_of(act) == PersonNeeded.exit_code
     assert (out.exists(), set(instruction_states(house).values())) == (False, {"released"})
-    paying.brake(house, "resume", "")
+    paying.brake(house, "resume", "bank siap lagi")
     assert len(paying.submit(house, None, out)["files"]) == 1
 
 
@@ -68,7 +68,7 @@ def test_a_stop_is_shown_with_who_gave_it_and_since_when(house: House) -> None:
     assert (shown["stopped_at"], shown["on_hold"]) == (AT.isoformat(), ["CONTOH0001"])
     looked = {row["what"]: row for row in exports.doctor(house)["checks"]}
     assert looked["brakes"]["found"].startswith(f"sending is STOPPED by siti since {AT.isoformat()}")
-    paying.brake(house, "resume", "")
+    paying.brake(house, "resume", "bank siap lagi")
     assert exports.status(house, PERIOD)["stopped_at"] is None
 
 

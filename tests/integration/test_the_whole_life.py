@@ -176,6 +176,12 @@ def test_a_reissue_that_is_refused_in_its_own_month_goes_by_its_own_remedy(tmp_p
     assert verdicts(story) == {who(1): "needs_account"}
 
 
+def distrust(story: Story) -> None:
+    """A person says that the clock has been wrong from now on."""
+    with (story.root / "home" / "salur.toml").open("a", encoding="utf-8") as settings:
+        settings.write(f"\n[clock]\ndistrust_after = {story.at.isoformat()}\n")
+
+
 def test_an_end_that_comes_after_a_run_by_a_clock_ahead_is_not_lost(tmp_path: Path) -> None:
     story = Story(tmp_path, {(who(1), 1, 1): "TM01"})
     story.begin(2)
@@ -185,7 +191,7 @@ def test_an_end_that_comes_after_a_run_by_a_clock_ahead_is_not_lost(tmp_path: Pa
     (batch,) = queries.batches(story.house.store)
     paying.release(story.house, batch["batch"], "budi", batch["digest"], "cli")
     (file,) = paying.submit(story.house, None, tmp_path / "out")["files"]
-    paying.entitle(replace(story.house, at=story.at + timedelta(days=2)), "2020-06")
+    paying.entitle(replace(story.house, at=story.at + timedelta(minutes=5)), "2020-06")
     story.answer(file["file_name"])
     proving.reconcile(story.house, "2020-06")
     assert verdicts(story) == {who(1): "undecided"}
@@ -203,13 +209,23 @@ def test_an_end_by_a_letter_after_a_run_by_a_clock_ahead_is_not_lost(tmp_path: P
     story.at += timedelta(days=6)
     proving.reconcile(story.house, "2020-06")  # the bank is silent past its deadline
     paying.entitle(replace(story.house, at=story.at + timedelta(days=2)), "2020-06")
-    paying.hold(story.house, who(1), "hold", "the clock is right again")
+    distrust(story)
     letter = tmp_path / "letter.txt"
     letter.write_text("surat bank", encoding="utf-8")
     entered = letters.answer(story.house, file["file_name"], "never_arrived", letter, "siti")
     letters.confirm(story.house, file["file_name"], "budi", entered["digest"])
     assert story.standing()[who(1)] == ["never_arrived"]
     assert verdicts(story) == {who(1): "undecided"}
+
+
+def test_a_run_in_a_time_that_has_not_come_is_passed_over_once_people_say_so(tmp_path: Path) -> None:
+    story = Story(tmp_path, {(who(1), 1, 1): "TM01"})
+    story.begin(2)
+    story.month(2020, 6)
+    paying.entitle(replace(story.house, at=datetime(2021, 1, 10, 2, tzinfo=UTC)), "2021-01")
+    distrust(story)
+    assert story.month(2020, 7)["reissued"] == 1
+    assert story.standing()[who(1)] == ["rejected", "credited"]
 
 
 def test_nothing_is_reissued_while_evidence_disagrees_or_is_unread(tmp_path: Path) -> None:

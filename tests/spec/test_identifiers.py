@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from schemas import identifiers
+from schemas.errors import InputRejected
 from schemas.identifiers import (
     are_end_to_end_ids,
     check_nik,
@@ -156,3 +157,35 @@ def test_a_content_code_follows_the_content() -> None:
     assert identifiers.content_code("a", 12) == identifiers.content_code(b"a", 12)
     assert identifiers.content_code("a", 12)[:5] == identifiers.content_code("a", 5)
     assert identifiers.content_code("a") != identifiers.content_code("b")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Siti Aminah", " siti  aminah "),
+        ("Siti Aminah", "SITI\u00a0AMINAH"),
+        ("Jos\u00e9", "Jose\u0301"),
+        ("siti", "s\u00adi\u200bti"),
+        ("siti", "\uff53iti"),
+    ],
+)
+def test_names_that_read_alike_are_one_person(one: str, other: str) -> None:
+    assert identifiers.same_person(one, other)
+
+
+def test_names_that_read_otherwise_are_two_people() -> None:
+    assert not identifiers.same_person("Siti Aminah", "Siti Aminahh")
+    assert not identifiers.same_person("siti", "sitia minah")
+
+
+@pytest.mark.parametrize("name", ["s\u0456ti", "siti\u200b", "si\u00adti", "siti\n"])
+def test_a_name_that_could_be_read_as_anothers_is_refused(name: str) -> None:
+    with pytest.raises(InputRejected):
+        identifiers.check_person(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["siti", "Siti Aminah, S.E.", "Jos\u00e9", "\u0441\u0438\u0442\u0438", "siti.2@contoh.example"]
+)
+def test_a_name_in_one_script_is_taken(name: str) -> None:
+    identifiers.check_person(name)

@@ -50,7 +50,7 @@ def instants(house: House) -> list[int]:
 @pytest.mark.parametrize("step", DECIDING)
 def test_a_clock_far_behind_the_last_event_decides_nothing(house: House, step: str) -> None:
     before = dump(house)
-    with pytest.raises(PersonNeeded, match="the ledger's last event is of"):
+    with pytest.raises(PersonNeeded, match="the ledger's latest event is of"):
         DECIDING[step](at(house, house.at - timedelta(minutes=6)))
     assert dump(house) == before
     assert not (house.path.parent / "out").exists()
@@ -82,6 +82,12 @@ class TestAfterAJumpForwardThatIsMended:
     def jumped(self, house: House) -> House:
         paying.release(at(house, house.at + timedelta(days=2)), "B1", "cici", batch_of(house)["digest"], "cli")
         return at(house, house.at + timedelta(hours=20))
+
+    def test_what_may_be_done_at_any_instant_vouches_for_no_clock(self, jumped: House) -> None:
+        paying.brake(jumped, "stop", "jam salah")
+        paying.brake(jumped, "resume", "dilanjutkan")
+        with pytest.raises(PersonNeeded, match="the ledger's latest event is of"):
+            paying.submit(jumped, None, jumped.path.parent / "out")
 
     def test_nothing_is_sent_until_a_person_says_whose_instant_is_wrong(self, jumped: House) -> None:
         with pytest.raises(PersonNeeded, match=r"docs/recovery\.md"):
