@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from disbursement import intake, receivables
+from disbursement import facts, receivables
 from disbursement.funding import check_reference
 from disbursement.receivables import PURPOSE, Part
 from ledger import chain, claims, clock, consent, journal, money, queries, reissues, returned, store
@@ -280,15 +280,8 @@ def standing(house: House, period: str | None = None) -> dict[str, Any]:
     }
 
 
-def _revoked(connection: Connection) -> dict[str, Any]:
-    """Who is revoked now, and since when."""
-    people = intake.current(connection, "participants")
-    gone = people.filter(pc.fill_null(pc.equal(people["status"], "revoked"), False))
-    return dict(zip(gone["participant_id"].to_pylist(), gone["status_at"].to_pylist(), strict=True))
-
-
 def _candidates(connection: Connection, period: str | None) -> list[dict[str, Any]]:
-    since = _revoked(connection)
+    since = facts.revoked(connection)
     if not since:
         return []
     paid = queries.instruction_rows(connection, period=period)
@@ -320,7 +313,7 @@ def deposit(
 ) -> dict[str, Any]:
     """Record money paid to the treasury, once a receipt number; never more than is there and owed to nobody.
 
-    Of one period it takes what was repaid or came back of that period; of none, also what is left of the funds.
+    What the decisions in force ask for again is owed, whatever was learnt since, until `entitle` says otherwise. Of one period it takes what was repaid or came back of that period; of none, also what is left of the funds.
     """
     receivables.check_receipt_numbers(ntpn, ntb)
     receivables.check_deposit(amount_idr)
@@ -339,9 +332,7 @@ def deposit(
         taken = receivables.take(
             amount_idr,
             [Part("repaid", *part) for part in claims.parts(connection, "repaid", period, fiscal_year)],
-            claims.lapsed(
-                connection, _decided_until(connection, house.at), set(_revoked(connection)), period, fiscal_year
-            ),
+            _owed_to_nobody(house, connection, period, fiscal_year),
             0 if period else _free_idr(connection, fiscal_year),
             fiscal_year,
         )
@@ -357,6 +348,17 @@ def _decided_until(connection: Connection, at: datetime) -> date:
     """
     run = reissues.last_run(connection, to_micros(at))
     return min(jakarta_date(at), jakarta_date(from_micros(run["cut_off"]))) if run else jakarta_date(at)
+
+
+def _owed_to_nobody(
+    house: House, connection: Connection, period: str | None, fiscal_year: int | None
+) -> list[dict[str, Any]]:
+    """Returned payments that lapsed, or of somebody revoked, and that nobody is about to be paid again."""
+    rows = claims.lapsed(
+        connection, _decided_until(connection, house.at), set(facts.revoked(connection)), period, fiscal_year
+    )
+    due = reissues.due(connection, house.archive) if rows else set()
+    return [row for row in rows if tuple(row[name] for name in reissues.KEY[:3]) not in due]
 
 
 def _free_idr(connection: Connection, fiscal_year: int | None) -> int:
@@ -403,6 +405,7 @@ def correct_deposit(house: House, ntpn: str) -> dict[str, Any]:
         wrong = claims.standing_deposit(connection, ntpn)
         if wrong is None:
             raise InputRejected(f"There is no deposit with NTPN {ntpn}.", "", "See: salur export deposits")
+        _check_not_paid_from_elsewhere(connection, wrong)
         back = [
             Part(
                 moved["credit"], moved["channel"], moved["period"], moved["fiscal_year"], -moved["amount_idr"],
@@ -414,6 +417,16 @@ def correct_deposit(house: House, ntpn: str) -> dict[str, Any]:
         row = {**{name: wrong[name] for name in ("ntpn", "ntb", "period", "fiscal_year")}, **sums}
         row["corrects"] = wrong["deposit"]
         return _save_deposit(house, connection, row, receivables.Taken(back, []))
+
+
+def _check_not_paid_from_elsewhere(connection: Connection, wrong: Mapping[str, Any]) -> None:
+    """A payment whose money is with the treasury, and that two people had paid again out of the funds, came back for nobody."""
+    if again := claims.items_sent_again(connection, wrong["deposit"]):
+        raise InputRejected(
+            f"{len(again)} payments of {wrong['deposit']} have been sent again out of the funds.",
+            f"The first is {again[0]}. What it took of them is owed to nobody any more.",
+            "See: salur money",
+        )
 
 
 def _deposited(row: Mapping[str, Any]) -> dict[str, Any]:

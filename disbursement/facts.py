@@ -1,5 +1,6 @@
 """What the rules look at, loaded from the ledger: one row that stands for each key, as the definitions say."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from disbursement import intake
-from ledger import queries
+from ledger import landing, queries
 from ledger.instants import end_of_month
 from ledger.store import Connection
 from schemas.codes import REMEDY
@@ -68,6 +69,17 @@ def highest_versions(connection: Connection) -> pa.Table:
     if not len(people):
         return ordered
     return ordered.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(people[1:], people[:-1])]))
+
+
+def revoked(connection: Connection, among: Collection[str] | None = None) -> dict[str, datetime]:
+    """Who is revoked now, of some people or of all, and since when."""
+    ever = landing.ever_revoked(connection)
+    if not (ever if among is None else ever.intersection(among)):
+        return {}
+    people = intake.current(connection, "participants")
+    gone = people.filter(pc.fill_null(pc.equal(people["status"], "revoked"), False))
+    since = dict(zip(gone["participant_id"].to_pylist(), gone["status_at"].to_pylist(), strict=True))
+    return since if among is None else {who: since[who] for who in since.keys() & set(among)}
 
 
 def cut_off(period: str, as_of: datetime | None, at: datetime) -> datetime:

@@ -33,7 +33,7 @@ AGAIN = pa.schema(
 )  # fmt: skip
 """A reissue to be instructed: reissues.v1 with the period, `previous_attempt` (the last one, be it withdrawn since) and `against`,
 one of AGAINST or null."""
-AGAINST = ("disputed", "answers_unread")
+AGAINST = ("disputed", "settled", "deposited", "participant_revoked", "answers_unread")
 
 
 def empty_again() -> pa.Table:

@@ -114,8 +114,9 @@ def make(
 def _again(house: House, connection: Connection, run: Mapping[str, Any], attempts: pa.Table) -> pa.Table:
     """The reissues (AGAIN) that the run found due, if no later run knows better, and that nothing recorded since speaks against.
 
-    That their last attempt has ended, that no evidence disagrees, and that all that banks have sent is read, is asked here, in the
-    transaction that makes the next attempt.
+    That their last attempt has ended and was not paid after all, that no evidence disagrees, that its money is not with the
+    treasury, that the person is not revoked since, and that all that banks have sent is read, is asked here, in the transaction
+    that makes the next attempt.
     """
     last = reissues.last_run(connection)
     if last is None or last["run_id"] != run["run_id"]:
@@ -124,17 +125,32 @@ def _again(house: House, connection: Connection, run: Mapping[str, Any], attempt
     due = decided.filter(pc.equal(decided["verdict"], "due"))
     if not due.num_rows:
         return empty_again()
-    ended = reissues.last_ended(connection).select([*reissues.KEY, "is_disputed"])
-    rows = due.join(ended, list(reissues.KEY), join_type="inner")
+    rows = due.join(
+        reissues.last_ended(connection).select([*reissues.KEY, *_FLAGS]), list(reissues.KEY), join_type="inner"
+    )
     previous = attempts.select([*ENTITLEMENT, "attempt"]).rename_columns([*ENTITLEMENT, "previous_attempt"])
     rows = rows.join(previous, list(ENTITLEMENT), join_type="inner")
-    unread = reissues.unread(connection, rows["end_to_end_id"].to_pylist())
-    is_unread = pc.is_in(rows["end_to_end_id"], value_set=pa.array(sorted(unread), pa.string()))
-    against = pc.if_else(
-        rows["is_disputed"], "disputed", pc.if_else(is_unread, "answers_unread", pa.scalar(None, pa.string()))
-    )
+    against = _against(connection, rows)
     period = pa.repeat(pa.scalar(run["period"]), rows.num_rows)
     return rows.append_column("against", against).append_column("period", period).select(AGAIN.names)
+
+
+_FLAGS = ("is_disputed", "is_paid", "is_unsaid", "is_deposited", "is_agreed")
+
+
+def _against(connection: Connection, rows: pa.Table) -> pa.ChunkedArray:
+    """Why each of the due reissues may not be instructed now, one of AGAINST, or null."""
+    unread = reissues.unread(connection, rows["end_to_end_id"].to_pylist())
+    gone = facts.revoked(connection, rows["participant_id"].to_pylist())
+    unknowing = pc.invert(rows["is_agreed"])
+    flags = {
+        "disputed": rows["is_disputed"],
+        "settled": pc.or_(rows["is_paid"], pc.and_(rows["is_unsaid"], unknowing)),
+        "deposited": pc.and_(rows["is_deposited"], unknowing),
+        "participant_revoked": pc.is_in(rows["participant_id"], value_set=pa.array(sorted(gone), pa.string())),
+        "answers_unread": pc.is_in(rows["end_to_end_id"], value_set=pa.array(sorted(unread), pa.string())),
+    }
+    return pc.coalesce(*(pc.if_else(flag, reason, pa.scalar(None, pa.string())) for reason, flag in flags.items()))
 
 
 def _clear_orders(

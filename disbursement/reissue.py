@@ -24,7 +24,7 @@ KEY = (*ENTITLEMENT, "attempt")
 _KEEPS_PLACE = frozenset({"kk_limit"})
 """What is not asked again: whoever has been instructed keeps the place on the family card."""
 _CAME_BACK = "returned"
-"""What came back is kept for the one who is owed it, by whichever attempt, and is no part of the balance."""
+"""What came back is kept for the one who is owed it, by whichever attempt, and is no part of the balance; unless it was deposited."""
 _CARRIED = tuple(TABLES["reissues.v1"].schema.names)
 
 
@@ -92,7 +92,7 @@ def _entitlement(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _came_back(attempts: Sequence[Mapping[str, Any]]) -> bool:
-    return any(row["end"] == _CAME_BACK for row in attempts)
+    return any(row["end"] == _CAME_BACK and not row["is_deposited"] for row in attempts)
 
 
 def wanted_idr(decided: pa.Table, ended: pa.Table, kept: pa.Table | None = None) -> int:
@@ -102,7 +102,8 @@ def wanted_idr(decided: pa.Table, ended: pa.Table, kept: pa.Table | None = None)
     """
     waits_for_money = pc.equal(decided["reasons"], "funds_short")
     wanted = decided.filter(pc.or_(pc.equal(decided["verdict"], "due"), waits_for_money))
-    came_back = ended.filter(pc.equal(ended["end"], _CAME_BACK)).select(list(ENTITLEMENT))
+    is_there = pc.and_not(pc.equal(ended["end"], _CAME_BACK), ended["is_deposited"])
+    came_back = ended.filter(is_there).select(list(ENTITLEMENT))
     wanted = wanted.join(came_back, list(ENTITLEMENT), join_type="left anti")
     if kept is not None:
         wanted = wanted.join(kept.select(KEY), list(KEY), join_type="left anti")
@@ -125,9 +126,12 @@ def _verdict(
         against_account.add("account_refused")
     against_person, against_account = person.against_person & conditions, against_account & conditions
     stopped = None if last["is_agreed"] else _stopped(attempts, rule, remedies)
-    if last["is_deposited"]:
+    is_past = last["last_payment_date"] is not None and today > last["last_payment_date"]
+    if last["is_paid"] and not last["is_disputed"]:
+        verdict = "paid"
+    elif last["is_deposited"] and (is_past or against_person):
         verdict = "deposited"
-    elif last["last_payment_date"] is not None and today > last["last_payment_date"]:
+    elif is_past:
         verdict = "lapsed"
     elif last["is_disputed"]:
         verdict = "disputed"
@@ -147,7 +151,12 @@ def _verdict(
 
 
 def _stopped(attempts: Sequence[Mapping[str, Any]], rule: Rule, remedies: Remedies) -> str | None:
-    """Whether people must agree first: the remedy asks for it, or its attempts or those of all remedies are used up."""
+    """Whether people must agree first: its money is with the treasury, its case was settled without a word on whether it was
+    paid, the remedy asks for it, or its attempts or those of all remedies are used up.
+    """
+    last = attempts[-1]
+    if last["is_deposited"] or last["is_unsaid"]:
+        return "needs_person"
     refused = [row for row in attempts if row["end"] != "never_arrived"]
     alike = [row for row in attempts if remedies.rule(row["end"], row["code_list"], row["reason_code"]) == rule]
     if rule.needs_person or (rule.action == "review" and len(alike) > rule.retries_max):

@@ -125,6 +125,13 @@ def standing_deposit(connection: sa.Connection, ntpn: str) -> dict[str, Any] | N
     return dict(row) if row else None
 
 
+def items_sent_again(connection: sa.Connection, deposit: str) -> list[str]:
+    """The returned payments that a deposit took and that a later attempt has sent again since, by reference."""
+    t = store.deposit_items.c
+    query = sa.select(t.end_to_end_id).where(t.deposit == deposit, t.end_to_end_id.in_(returned.sent_again()))
+    return list(connection.scalars(query.order_by(t.end_to_end_id)))
+
+
 def deposits_of(connection: sa.Connection, references: set[str]) -> set[str]:
     """The deposits that took a returned payment of some to the treasury, and the entries that took those back."""
     t, d = store.deposit_items.c, store.deposits.c

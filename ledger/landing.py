@@ -154,6 +154,14 @@ def _of_people(connection: sa.Connection, participants: Sequence[str], *wanted: 
     return pa.concat_tables(parts)
 
 
+def ever_revoked(connection: sa.Connection) -> set[str]:
+    """Participants of whom some row, be it one that stands no more, says that they are revoked."""
+    p = store.source_participants.c
+    return {
+        who for (who,) in store.rows(connection, sa.select(p.participant_id).where(p.status == "revoked").distinct())
+    }
+
+
 def is_known(connection: sa.Connection, participant: str) -> bool:
     """Whether a participant was ever taken."""
     p = store.source_participants.c.participant_id

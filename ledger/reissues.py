@@ -2,20 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from ledger import chain, consent, queries, returned, store
+from ledger import chain, consent, disputes, queries, returned, store
 from ledger.archive import Archive
 from ledger.instants import to_micros
 from ledger.parquet import get_table
-from schemas.codes import DISPUTING
 from schemas.errors import InputRejected, PersonNeeded
 from schemas.fields import INSTANT, TEXT
 from schemas.identifiers import same_person
@@ -79,53 +79,31 @@ _OF_INSTRUCTION = (
 
 
 def _told(connection: sa.Connection, rows: pa.Table) -> pa.Table:
-    """The rows with the day of their end, and whether people have agreed or evidence disagrees."""
-    in_jakarta = pc.add(rows["at"].cast(pa.int64()), _JAKARTA_US).cast(pa.timestamp("us")).cast(pa.date32())
-    agreed, disputed = agreed_subjects(connection), _disputed(connection)
-    facts = rows.select(["end_to_end_id", "file_name", "end", "code_list", "reason_code", "state"]).to_pylist()
-    is_agreed = [_is_agreed(row, agreed) for row in facts]
-    is_disputed = [
-        bool({row["end_to_end_id"], row["file_name"]} & disputed) or row["state"] != row["end"] for row in facts
-    ]
-    told = rows.drop_columns(["at", "state"]).append_column("ended_on", in_jakarta)
-    told = told.append_column("is_agreed", pa.array(is_agreed, pa.bool_()))
-    told = told.append_column("is_disputed", pa.array(is_disputed, pa.bool_()))
-    deposited = pa.array(sorted(name for (name,) in store.rows(connection, returned.deposited())), pa.string())
-    told = told.append_column("is_deposited", pc.is_in(told["end_to_end_id"], value_set=deposited))
-    # An open break about any attempt of an entitlement speaks of all of them; so does a deposit of what came back by one.
-    entitlements = _keys(told, _ENTITLEMENT)
-    for name in ("is_disputed", "is_deposited"):
-        some = {entitlement for entitlement, is_so in zip(entitlements, told[name].to_pylist(), strict=True) if is_so}
-        of_all = pa.array([entitlement in some for entitlement in entitlements], pa.bool_())
-        told = told.set_column(told.schema.get_field_index(name), name, of_all)
-    return conform(told.select(TABLES["ended.v1"].columns), "ended.v1")
+    """The rows with the day of their end, and what people and evidence have said of their entitlement.
 
-
-def _is_agreed(row: Mapping[str, Any], agreed: set[str]) -> bool:
-    """Two people agreed to reissue this attempt, or that what stopped its whole file is mended."""
-    if row["end_to_end_id"] in agreed:
-        return True
-    rule = REMEDIES.rule(row["end"], row["code_list"], row["reason_code"])
-    return rule.action == "stop_file" and row["file_name"] in agreed
-
-
-def _disputed(connection: sa.Connection) -> set[str]:
-    """References of payments, and names of files, of which an open break says that they may have been paid.
-
-    A break whose resolution two people approved says so no longer.
+    A break about any attempt of an entitlement, or a deposit of what came back by one, speaks of all of them.
     """
-    return {name for (name,) in store.rows(connection, _disputing()) if name}
-
-
-@cache
-def _disputing() -> sa.Select[Any]:
-    x = store.exception_acts.c
-    deciding = sa.select(sa.func.max(x.seq)).where(x.act.in_(("resolve", "approve", "refuse", "close", "reopen")))
-    approved = sa.select(x.break_id).where(x.seq.in_(deciding.group_by(x.break_id)), x.act == "approve")
-    last = queries.latest(store.breaks, "break_id").c
-    return sa.select(sa.func.coalesce(last.end_to_end_id, last.file_name)).where(
-        last.state == "open", last.kind.in_(sorted(DISPUTING)), last.break_id.not_in(approved)
-    )
+    in_jakarta = pc.add(rows["at"].cast(pa.int64()), _JAKARTA_US).cast(pa.timestamp("us")).cast(pa.date32())
+    told = rows.drop_columns(["at", "state"]).append_column("ended_on", in_jakarta)
+    facts = rows.select([*_ENTITLEMENT, "end_to_end_id", "file_name", "end", "state"]).to_pylist()
+    whose = [tuple(row[name] for name in _ENTITLEMENT) for row in facts]
+    found = disputes.standing(connection)
+    names = [{row["end_to_end_id"], row["file_name"]} for row in facts]
+    besides = _besides(connection, facts, found)
+    of_attempt = {
+        "is_disputed": [
+            found.disagree(each) or row["state"] != row["end"] for each, row in zip(names, facts, strict=True)
+        ],
+        "is_paid": [found.is_paid(each) for each in names],
+        "is_unsaid": [any(each in found.unsaid for each in both) for both in names],
+        "is_deposited": [_DEPOSITED in besides.get(key, ()) for key in whose],
+    }
+    agreed = _agreed(connection, besides)
+    told = told.append_column("is_agreed", pa.array([row["end_to_end_id"] in agreed for row in facts], pa.bool_()))
+    for flag, values in of_attempt.items():
+        of_any = {key for key, value in zip(whose, values, strict=True) if value}
+        told = told.append_column(flag, pa.array([key in of_any for key in whose], pa.bool_()))
+    return conform(told.select(TABLES["ended.v1"].columns), "ended.v1")
 
 
 def ends_before(connection: sa.Connection, period: str) -> pa.Table:
@@ -155,12 +133,106 @@ def ends_before(connection: sa.Connection, period: str) -> pa.Table:
 
 
 # --- who agreed -------------------------------------------------------------------------------------------------------
-def agreed_subjects(connection: sa.Connection) -> set[str]:
-    """Ended attempts, and refused files, whose reissue one person proposed and another approved."""
-    return {subject for (subject,) in store.rows(connection, _AGREED)}
+_DEPOSITED = "deposited"
+"""What a consent to a reissue says besides the end, where the money that came back is with the treasury."""
+Besides = Mapping[tuple[Any, ...], Collection[str]]
+"""By entitlement: what else whoever agrees to a reissue agrees to. Cases settled without a word on it, and a deposit."""
 
 
-_AGREED = sa.select(store.consent_uses.c.subject).where(store.consent_uses.c.purpose == PURPOSE)
+def _besides(
+    connection: sa.Connection, facts: Iterable[Mapping[str, Any]], found: disputes.Disputes | None = None
+) -> dict[tuple[Any, ...], set[str]]:
+    said = disputes.standing(connection).unsaid if found is None else found.unsaid
+    deposited = {name for (name,) in store.rows(connection, returned.deposited())}
+    besides: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+    for row in facts if said or deposited else ():
+        key = tuple(row[name] for name in _ENTITLEMENT)
+        besides[key] |= said.get(row["end_to_end_id"], set()) | said.get(row["file_name"], set())
+        besides[key] |= {_DEPOSITED} if row["end_to_end_id"] in deposited else set()
+    return {key: names for key, names in besides.items() if names}
+
+
+def _agreed(connection: sa.Connection, besides: Besides) -> set[str]:
+    """References of the ended attempts that two people agreed to reissue, or of whose file that its trouble is mended.
+
+    An agreement is to the ends that it listed, and to what was known besides: of a file, to those recorded before it.
+    """
+    uses: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for subject, digest, at in store.rows(connection, _USES):
+        uses[subject].append((digest, at))
+    found: set[str] = set()
+    for subject, agreements in uses.items():
+        ends = _ends_of(connection, subject)
+        if ends and ends[0].end_to_end_id == subject:
+            if _digest(ends, besides) in {digest for digest, _ in agreements}:
+                found.add(subject)
+            continue
+        for digest, at in agreements:
+            for some in (ends, [end for end in ends if end.at <= at]):
+                if some and _digest(some) == digest:
+                    found |= {end.end_to_end_id for end in some if end.entitlement not in besides}
+    return found
+
+
+_USES = sa.select(store.consent_uses.c.subject, store.consent_uses.c.digest, store.consent_uses.c.at).where(
+    store.consent_uses.c.purpose == PURPOSE
+)
+
+
+class _End(NamedTuple):
+    """An attempt that ended, as far as people agree on it; `at` is when the end was recorded, in microseconds."""
+
+    end_to_end_id: str
+    end: str
+    code_list: str | None
+    reason_code: str | None
+    evidence: str
+    at: int
+    participant_id: str
+    benefit: str
+    sequence: int
+
+    @property
+    def entitlement(self) -> tuple[str, str, int]:
+        return self.participant_id, self.benefit, self.sequence
+
+
+def _ends_of(connection: sa.Connection, subject: str) -> list[_End]:
+    """The end of an attempt, or of a file's attempts those that the bank refused for trouble of ours; by reference."""
+    ends = [_End(*row) for row in store.rows(connection, _ends(), subject=subject)]
+    if ends and ends[0].end_to_end_id != subject:
+        ends = [end for end in ends if REMEDIES.rule(end.end, end.code_list, end.reason_code).action == "stop_file"]
+    return ends
+
+
+@cache
+def _ends() -> sa.Select[Any]:
+    i, e = store.instructions.c, store.attempt_ends.c
+    subject: sa.BindParameter[str] = sa.bindparam("subject")
+    return (
+        sa.select(
+            i.end_to_end_id,
+            e.end,
+            e.code_list,
+            e.reason_code,
+            e.evidence,
+            e.at,
+            i.participant_id,
+            i.benefit,
+            i.sequence,
+        )
+        .join(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .where(sa.or_(i.end_to_end_id == subject, i.file_name == subject), e.end != queries.WITHDRAWN)
+        .order_by(i.end_to_end_id)
+    )
+
+
+def _digest(ends: Iterable[_End], besides: Besides | None = None) -> str:
+    """What is agreed to: the attempts that ended, each with how and by which evidence, and what is known besides. SHA-256."""
+    said: list[Any] = [end[:5] for end in ends]
+    if besides:
+        said += sorted({name for end in ends for name in besides.get(end.entitlement, ())})
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def all_acts(connection: sa.Connection) -> pa.Table:
@@ -183,11 +255,16 @@ def act(connection: sa.Connection, subject: str, what: str, person: str, reason:
     Whoever proposed it cannot approve it. The last act given again by the same person in the same words adds nothing. Raises `InputRejected` for a subject that nothing is to be agreed on, `PersonNeeded`
     where a second person is missing.
     """
-    digest = _digest(connection, subject)
-    done = acts(connection, subject)
+    digest = _digest_of(connection, subject)
+    done, seen = acts(connection, subject), _last_seen(connection, subject)
     proposal = done[-1] if done and done[-1]["act"] == "propose" else None
-    is_repeated = bool(done) and tuple(done[-1][name] for name in _SAID) == (what, person.strip(), reason.strip())
-    is_agreed = subject in agreed_subjects(connection)
+    is_repeated = bool(done) and (*(done[-1][name] for name in _SAID), seen) == (
+        what,
+        person.strip(),
+        reason.strip(),
+        digest,
+    )
+    is_agreed = (subject, digest) in {(name, said) for name, said, _ in store.rows(connection, _USES)}
     if is_repeated and (is_agreed or what != "approve"):
         return
     if is_agreed:
@@ -196,6 +273,12 @@ def act(connection: sa.Connection, subject: str, what: str, person: str, reason:
         raise InputRejected("A proposal needs a reason.", "It is read by others, years later.", "Give --reason.")
     if what != "propose" and proposal is None:
         raise InputRejected(f"Nothing is proposed about {subject}.", "", "Propose it first: salur reissues propose")
+    if what == "approve" and seen != digest:
+        raise InputRejected(
+            f"What was proposed about {subject} is not what stands now.",
+            "More has ended, was settled or was deposited since.",
+            "Propose it anew: salur reissues propose",
+        )
     if what == "approve" and proposal and same_person(person, proposal["person"]):
         raise PersonNeeded(f"{person} proposed it and cannot approve it.", "Two people are needed.", "Ask another.")
     seq = store.next_seq(connection, store.reissue_acts)
@@ -209,25 +292,44 @@ def act(connection: sa.Connection, subject: str, what: str, person: str, reason:
     chain.append(connection, at=at, actor=person.strip(), kind="reissue", subject=subject, details=details)
 
 
-def _digest(connection: sa.Connection, subject: str) -> str:
-    """What is agreed to: the attempts that ended, each with how and by which evidence. SHA-256."""
-    i, e = store.instructions.c, store.attempt_ends.c
-    query = (
-        sa.select(i.end_to_end_id, e.end, e.code_list, e.reason_code, e.evidence)
-        .join(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
-        .where(sa.or_(i.end_to_end_id == subject, i.file_name == subject), e.end != queries.WITHDRAWN)
-        .order_by(i.end_to_end_id)
-    )
-    ends = [tuple(row) for row in connection.execute(query)]
-    if ends and ends[0][0] != subject:  # a file: only what the bank refused for trouble of ours
-        ends = [row for row in ends if REMEDIES.rule(*row[1:4]).action == "stop_file"]
+def _digest_of(connection: sa.Connection, subject: str) -> str:
+    """What would be agreed to now. Raises `InputRejected` for a subject that nothing is to be agreed on."""
+    ends = _ends_of(connection, subject)
     if not ends:
         raise InputRejected(
             f"{subject} names no attempt that ended without paying, and no file that a bank stopped for trouble of ours.",
             "Only these are reissued after people have agreed.",
             "See: salur reissues list",
         )
-    return hashlib.sha256(json.dumps(ends).encode()).hexdigest()
+    if ends[0].end_to_end_id != subject:
+        return _digest(ends)
+    key = ends[0].entitlement
+    facts = [
+        dict(zip(_NAMED, row, strict=True))
+        for row in store.rows(connection, _attempts_of(), **dict(zip(_ENTITLEMENT, key, strict=True)))
+    ]
+    return _digest(ends, _besides(connection, facts))
+
+
+_NAMED = (*_ENTITLEMENT, "end_to_end_id", "file_name")
+
+
+@cache
+def _attempts_of() -> sa.Select[Any]:
+    i, e = store.instructions.c, store.attempt_ends.c
+    return (
+        sa.select(*(i[name] for name in _NAMED))
+        .join(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .where(*(i[name] == sa.bindparam(name) for name in _ENTITLEMENT), e.end != queries.WITHDRAWN)
+    )
+
+
+def _last_seen(connection: sa.Connection, subject: str) -> str | None:
+    """The digest of what stood at the last act on a subject."""
+    e = store.events.c
+    query = sa.select(e.details).where(e.kind == "reissue", e.subject == subject).order_by(e.seq.desc()).limit(1)
+    details = connection.scalar(query)
+    return json.loads(details)["digest"] if details else None
 
 
 # --- what was decided, and what happens next --------------------------------------------------------------------------
@@ -351,6 +453,13 @@ def next_acts(connection: sa.Connection, archive: Archive) -> pa.Table:
     return pa.concat_tables(conform(each, "reissues.v1") for each in both).sort_by(
         [(name, "ascending") for name in KEY]
     )
+
+
+def due(connection: sa.Connection, archive: Archive) -> set[tuple[Any, ...]]:
+    """The entitlements (participant_id, benefit, sequence) that the last run found due again, and that are not asked for since."""
+    acts_to_come = next_acts(connection, archive)
+    rows = acts_to_come.filter(pc.equal(acts_to_come["verdict"], "due")).select(_ENTITLEMENT).to_pylist()
+    return {tuple(row.values()) for row in rows}
 
 
 def last_ended(connection: sa.Connection) -> pa.Table:

@@ -11,12 +11,13 @@ from datetime import date
 from typing import Any
 
 from reconciliation.breaks import RESOLVED_BY, SEVERITIES, SEVERITY, age_band
+from schemas.codes import DISPUTING, OUTCOME_OF, OUTCOMES
 from schemas.errors import InputRejected, PersonNeeded, WrongUsage
 from schemas.identifiers import same_person
 
-ACTS = ("assign", "comment", "resolve", "approve", "refuse", "close", "reopen")
-"""What can be done to a case. `close` and `reopen` are the reconciliation's: the break is gone, or found again."""
-BY_PEOPLE = ("assign", "comment", "resolve", "approve", "refuse")
+ACTS = ("assign", "comment", *OUTCOME_OF, "approve", "refuse", "close", "reopen")
+"""What can be done to a case. A resolution of what may have been paid says in its act whether it was. `close` and `reopen` are the reconciliation's: the break is gone, or found again."""
+BY_PEOPLE = ("assign", "comment", *OUTCOME_OF, "approve", "refuse")
 MACHINE = "reconciliation"
 PURPOSE = "resolution"
 """What a consent to a resolution is for; its subject is the break."""
@@ -32,13 +33,16 @@ class Case:
     resolution: str | None = None
     resolved_by: str | None = None
     approved_by: str | None = None
+    outcome: str | None = None
+    """What the resolution says of the payment: paid or not_paid; null where it says nothing of it."""
     proposals: int = 0
     """How often a resolution was proposed: a consent is to the last of them."""
 
 
 def digest(case: Case, row: Mapping[str, Any]) -> str:
     """What a second person consents to: this break with these values, resolved so. SHA-256; `row` is breaks.v1's."""
-    values = (row["expected"], row["found"], row["amount_idr"], case.resolution, case.resolved_by, case.proposals)
+    values = [row["expected"], row["found"], row["amount_idr"], case.resolution, case.resolved_by, case.proposals]
+    values += [case.outcome] if case.outcome else []
     about = "\x1f".join(["" if value is None else str(value) for value in (case.break_id, *values)])
     return hashlib.sha256(about.encode()).hexdigest()
 
@@ -55,8 +59,8 @@ def _after(case: Case, act: str, person: str, note: str) -> Case:
     assert act in ACTS, f"an act on a case, not {act}"
     if act == "assign":
         return replace(case, state="assigned" if case.state == "open" else case.state, owner=note)
-    if act == "resolve":
-        proposed = replace(case, state="proposed", proposals=case.proposals + 1)
+    if act in OUTCOME_OF:
+        proposed = replace(case, state="proposed", proposals=case.proposals + 1, outcome=OUTCOME_OF[act])
         return replace(proposed, owner=case.owner or person, resolution=note, resolved_by=person)
     if act == "approve":
         return replace(case, state="approved", approved_by=person)
@@ -65,11 +69,33 @@ def _after(case: Case, act: str, person: str, note: str) -> Case:
     return replace(case, state="closed") if act == "close" else case
 
 
+def with_outcome(what: str, outcome: str | None, row: Mapping[str, Any]) -> str:
+    """The act under which `what` is kept: a resolution of what may have been paid (`row`: breaks.v1's) says whether it was.
+
+    Raises `WrongUsage` where the outcome is missing, is none of OUTCOMES, or nothing of the kind is asked.
+    """
+    asks = what == "resolve" and row["kind"] in DISPUTING and bool(row["end_to_end_id"] or row["file_name"])
+    if asks and outcome is None:
+        raise WrongUsage(
+            f"The resolution of a {row['kind']} says whether the payment was made.",
+            "Only what was not paid is asked for again.",
+            "Give --outcome paid or --outcome not_paid.",
+        )
+    if outcome is not None and (not asks or outcome not in OUTCOMES):
+        raise WrongUsage(
+            f"{outcome!r} is no outcome of this act.",
+            f"Of what may have been paid it is {' or '.join(OUTCOMES)}; of anything else there is none.",
+            "See: salur exceptions list",
+        )
+    return what if outcome is None else f"{what}_{outcome}"
+
+
 def act(case: Case, what: str, person: str, note: str) -> dict[str, str]:
     """The row (break_id, act, person, note) of a person's act on a case, if it may be done now.
 
-    `assign` takes the new owner as `note`; `resolve` and `refuse` need a reason, `comment` its words. A resolution counts
-    once somebody else than the one who proposed it approves. Raises `WrongUsage`, `InputRejected` or `PersonNeeded`.
+    `assign` takes the new owner as `note`; a resolution and `refuse` need a reason, `comment` its words. A resolution counts
+    once somebody else than the one who proposed it approves; another outcome may be proposed afterwards. Raises `WrongUsage`,
+    `InputRejected` or `PersonNeeded`.
     """
     person, note = person.strip(), note.strip()
     if what not in BY_PEOPLE:
@@ -80,7 +106,8 @@ def act(case: Case, what: str, person: str, note: str) -> dict[str, str]:
         raise InputRejected(
             f"{what} needs words.", "A case is read by others, years later.", "Give an owner or a reason."
         )
-    if case.state in ("approved", "closed") and what != "comment":
+    is_other = case.state == "approved" and OUTCOME_OF.get(what) not in (None, case.outcome)
+    if case.state in ("approved", "closed") and what != "comment" and not is_other:
         raise InputRejected(
             f"Case {case.break_id} is {case.state}.", "It is done.", "Comment, or wait for it to reopen."
         )
@@ -132,7 +159,7 @@ def worklist(
     breaks: Iterable[Mapping[str, Any]], cases: Mapping[str, Case], found_on: Mapping[str, date], on: date
 ) -> list[dict[str, Any]]:
     """The breaks with their case, most urgent and oldest first: breaks.v1 and severity, owner, case_state, resolution,
-    age_days, age_band, resolved_by_what.
+    outcome, age_days, age_band, resolved_by_what.
 
     `found_on`: the Jakarta date on which each break was first found.
     """
@@ -145,6 +172,7 @@ def worklist(
             "owner": case.owner,
             "case_state": case.state,
             "resolution": case.resolution,
+            "outcome": case.outcome,
             "age_days": (on - first).days,
             "age_band": age_band(first, on),
             "resolved_by_what": RESOLVED_BY[row["kind"]],

@@ -22,7 +22,7 @@ from ledger.store import Connection
 from reconciliation import evidence
 from reconciliation.breaks import Findings, is_late, tell_unreadable
 from reconciliation.contradictions import tell_claimed
-from reconciliation.exceptions import PURPOSE, Case, act, digest, follow
+from reconciliation.exceptions import PURPOSE, Case, act, digest, follow, with_outcome
 from reconciliation.inbox import Received, take
 from reconciliation.lateness import hold_silence
 from reconciliation.matching import Matched, file_states, hold_moves, match, reach
@@ -508,15 +508,19 @@ def exceptions(house: House, period: str | None) -> list[dict[str, Any]]:
         return evidence.work(connection, period, house.at)
 
 
-def act_on_exception(house: House, break_id: str, what: str, person: str, note: str) -> dict[str, Any]:
+def act_on_exception(
+    house: House, break_id: str, what: str, person: str, note: str, outcome: str | None = None
+) -> dict[str, Any]:
     """A person's act on a case: assign, comment, resolve, approve or refuse. An approval is a consent, and spends it.
 
-    The last act given again by the same person in the same words adds nothing.
+    The resolution of a break which says that a payment may have been made has an `outcome`: `paid` or `not_paid`. The last act
+    given again by the same person in the same words adds nothing.
     """
     with house.store.transaction() as connection:
         known = {row["break_id"]: row for row in queries.breaks_in_force(connection).to_pylist()}
         if break_id not in known:
             raise InputRejected(f"There is no break {break_id}.", "", "See: salur exceptions list")
+        what = with_outcome(what, outcome, known[break_id])
         if evidence.last_act(connection, break_id) == (what, person.strip(), note.strip()):
             return {"break_id": break_id, "act": what, "person": person.strip()}
         case = evidence.cases(connection).get(break_id, Case(break_id))

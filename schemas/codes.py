@@ -53,6 +53,9 @@ LEFT_OUT: Final = frozenset(
         "amount_not_positive",
         "answers_unread",
         "disputed",
+        "participant_revoked",
+        "deposited",
+        "settled",
     }
 )
 """Why a due decision is not instructed now; it stays due."""
@@ -170,10 +173,14 @@ REISSUES: Final[dict[str, tuple[str, str]]] = {
     "held": ("ditahan", "held"),
     "lapsed": ("hangus, kembali ke kas negara", "lapsed, back to the treasury"),
     "deposited": ("sudah disetor ke kas negara", "deposited to the treasury"),
+    "paid": (
+        "sudah dibayar menurut dua petugas, tidak diterbitkan ulang",
+        "paid, as two people settled; never reissued",
+    ),
     "undecided": ("diputuskan pada penetapan hak berikutnya", "decided with the next entitle"),
 }
-"""What `entitle` says of an attempt that ended without paying. `lapsed` and `deposited` are final; each of the others has who acts next in
-REISSUE_OWNER. `undecided` is what ended since."""
+"""What `entitle` says of an attempt that ended without paying. `lapsed` and `deposited` are final while person and date are as they are, `paid`
+until two people settle its case otherwise; each but the first two has who acts next in REISSUE_OWNER. `undecided` is what ended since."""
 
 DISPUTING: Final = frozenset(
     {
@@ -188,12 +195,20 @@ DISPUTING: Final = frozenset(
     }
 )
 """Open breaks of these kinds about an attempt, or its file, say that it may have been paid, in whole or in part, or that its money
-may be back twice: it is not reissued."""
+may be back twice: it is not reissued before two people have settled that it was not paid."""
+
+PAID: Final = "paid"
+NOT_PAID: Final = "not_paid"
+OUTCOMES: Final = (PAID, NOT_PAID)
+"""What a resolution of a DISPUTING break says of the payment, or of each of the file that ended without paying."""
+
+OUTCOME_OF: Final[dict[str, str | None]] = {"resolve": None, **{f"resolve_{outcome}": outcome for outcome in OUTCOMES}}
+"""The acts that propose a resolution, and what each says of the payment; null where it says nothing of it."""
 
 REISSUE_OWNER: Final[dict[str, str]] = {
     **dict.fromkeys(("due", "waits", "undecided"), "salur"),
     "needs_account": "participant",
-    **dict.fromkeys(("needs_person", "capped", "disputed", "held"), "treasury"),
+    **dict.fromkeys(("needs_person", "capped", "disputed", "held", "paid"), "treasury"),
     "lapsed": "",
     "deposited": "",
 }

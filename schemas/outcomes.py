@@ -139,7 +139,7 @@ OF_REASON: Final[dict[str, Telling]] = {
     "amount_not_positive": Telling(HELD, "wait"),
     # of a reissue: what a bank has said since is read first
     "answers_unread": Telling(PROCESSING, "wait"),
-    "disputed": Telling(PROCESSING, "wait"),
+    **dict.fromkeys(("disputed", "deposited", "settled"), Telling(PROCESSING, "wait")),
     "account_changed": Telling(SCHEDULED, "wait"),
     "past_last_payment": LAPSED,
 }
@@ -155,10 +155,12 @@ def of_instruction(
 
     An empty list is that of the state. What ended without paying after that date is lapsed, but for a payment that the
     bank says it has already. `verdict` and `reasons` (`;` between) are of what follows it: one that is asked for again is
-    scheduled, and what stands against the person or the account is told beside the bank's code.
+    scheduled, one that two people have settled as paid is paid, and what stands against the person or the account is told beside the bank's code.
     """
     if verdict == "deposited":
         return LAPSED
+    if verdict == "paid":
+        return Telling(PAID, "nothing")
     if (plain := OF_STATE[state]) is not None:
         return LAPSED if is_past and state == "never_arrived" else plain
     listed = (code_list or ("return" if state == "returned" else "status"), reason_code)

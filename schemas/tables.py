@@ -129,7 +129,7 @@ TABLES: dict[str, Table] = {
                 "ended.v1",
                 "participant_id benefit sequence attempt end_to_end_id end code_list? reason_code? ended_on amount_idr due_on"
                 " policy account_version file_name last_payment_date? sk_number? sk_line? fiscal_year? is_agreed is_disputed"
-                " is_deposited",
+                " is_deposited is_paid is_unsaid",
                 "participant_id benefit sequence attempt",
             ),
             _table(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from schemas.codes import DISPUTING
 from simulator.bank_desk import Truth
 from simulator.desk import CHECKER, MAKER, Desk
 from simulator.observed import Row
@@ -27,9 +28,8 @@ class Cases:
         for row in self._desk.export("exceptions"):
             if row["owner"] is None:
                 self._desk.give("assign", break_id=row["break_id"], person=MAKER, owner=CHECKER)
-            elif self._may_be_resolved(row):
-                self._desk.give("resolve", break_id=row["break_id"], person=MAKER, reason="surat bank / letter")
-                self._desk.give("approve", break_id=row["break_id"], person=CHECKER)
+            elif self._is_stale(row):
+                self._settle(row)
         unknown = self._desk.export("unknown")
         asked = [self._inquire(about) for about in sorted({row["file_name"] for row in unknown if row["age_days"]})]
         for row in unknown:
@@ -48,12 +48,21 @@ class Cases:
                 self._desk.give("release_inquiry", CHECKER, inquiry=back["file_name"], digest=back["sha256"])
         return isinstance(drafted, dict)
 
-    def _may_be_resolved(self, row: Row) -> bool:
-        """Whether the bank writes that nothing is left of what the break is about: the payment is not with its recipient."""
-        reference = row["end_to_end_id"]
-        if reference is None or row["case_state"] not in ("open", "assigned") or row["age_days"] < 7 * _STALE_WEEKS:
-            return False
-        return self._truth.of(reference) in _NOT_PAID
+    def _is_stale(self, row: Row) -> bool:
+        is_worked_on = row["end_to_end_id"] is not None and row["case_state"] in ("open", "assigned")
+        return is_worked_on and row["age_days"] >= 7 * _STALE_WEEKS
+
+    def _settle(self, row: Row) -> None:
+        """What the bank writes: of a payment that may have been made, whether its recipient has the money; of anything else,
+        that nothing is left of it. A payment that the bank still works on is left alone.
+        """
+        truth = self._truth.of(row["end_to_end_id"])
+        outcome = "not_paid" if truth in _NOT_PAID else "paid" if truth == "credited" else None
+        may_be_paid = row["kind"] in DISPUTING
+        if outcome == "not_paid" or (may_be_paid and outcome):
+            said = {"reason": "surat bank / letter", "outcome": outcome if may_be_paid else None}
+            self._desk.give("resolve", break_id=row["break_id"], person=MAKER, **said)
+            self._desk.give("approve", break_id=row["break_id"], person=CHECKER)
 
     def _ask(self, row: Row) -> None:
         """Ask about a file or one payment; what the bank writes is entered by one and confirmed by another."""

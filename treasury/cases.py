@@ -8,17 +8,18 @@ from treasury import terminal
 from treasury.options import As, Json, MaybePeriod, Reason
 from treasury.terminal import answer, maybe_period, rupiah
 
+Outcome = Annotated[
+    str | None, typer.Option("--outcome", help="Of what may have been paid: paid or not_paid.", metavar="OUTCOME")
+]
+
 app = typer.Typer(no_args_is_help=True, help="Work on breaks: list, assign, comment, resolve, approve, refuse.")
 
 
-def _act(act: str, break_id: str, person: str, note: str, as_json: bool) -> None:
+def _act(act: str, break_id: str, person: str, note: str, as_json: bool, outcome: str | None = None) -> None:
     from reconciliation import steps
 
-    answer(
-        steps.act_on_exception(terminal.open_house(person), break_id, act, person, note),
-        as_json,
-        [f"{break_id}: {act} by {person}"],
-    )
+    done = steps.act_on_exception(terminal.open_house(person), break_id, act, person, note, outcome)
+    answer(done, as_json, [f"{break_id}: {done['act']} by {person}"])
 
 
 @app.command("list")
@@ -59,9 +60,15 @@ def exceptions_comment(
 
 
 @app.command("resolve")
-def exceptions_resolve(break_id: str, person: As, reason: Reason, json: Json = False) -> None:
-    """Propose a resolution; a second person approves it. Example: salur exceptions resolve BRK1 --as siti --reason 'fee'"""
-    _act("resolve", break_id, person, reason, json)
+def exceptions_resolve(break_id: str, person: As, reason: Reason, outcome: Outcome = None, json: Json = False) -> None:
+    """Propose a resolution; a second person approves it.
+
+    Of a break that says that a payment may have been made, the outcome says whether it was: only what was not paid is asked for
+    again. Another outcome can be proposed later.
+
+    Example: salur exceptions resolve BRK1 --as siti --reason 'letter 12' --outcome not_paid
+    """
+    _act("resolve", break_id, person, reason, json, outcome)
 
 
 @app.command("approve")

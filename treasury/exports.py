@@ -34,7 +34,10 @@ _BATCHES = pa.schema([*TABLES_BY_NAME["batches.v1"].schema, pa.field("state", pa
 _EXCEPTIONS = pa.schema(
     [
         *TABLES_BY_NAME["breaks.v1"].schema,
-        *(pa.field(name, pa.string()) for name in ("severity", "owner", "case_state", "resolution", "age_band")),
+        *(
+            pa.field(name, pa.string())
+            for name in ("severity", "owner", "case_state", "resolution", "outcome", "age_band")
+        ),
         pa.field("age_days", pa.int64()),
     ]
 )

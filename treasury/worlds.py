@@ -84,7 +84,9 @@ class HomePipeline:
             "stop": lambda at, who, reason: paying.brake(self._at(at, who), "stop", reason),
             "resume": lambda at, who, reason: paying.brake(self._at(at, who), "resume", reason),
             "assign": lambda at, who, break_id, owner: self._case(at, who, break_id, "assign", owner),
-            "resolve": lambda at, who, break_id, reason: self._case(at, who, break_id, "resolve", reason),
+            "resolve": lambda at, who, break_id, reason, outcome: self._case(
+                at, who, break_id, "resolve", reason, outcome
+            ),
             "approve": lambda at, who, break_id: self._case(at, who, break_id, "approve", ""),
             "answer": self._answer,
             "confirm": lambda at, who, subject, digest: letters.confirm(self._at(at, who), subject, who, digest),
@@ -129,8 +131,10 @@ class HomePipeline:
             ),
         }
 
-    def _case(self, at: datetime, who: str, break_id: str, act: str, note: str) -> dict[str, Any]:
-        return proving.act_on_exception(self._at(at, who), break_id, act, who, note)
+    def _case(
+        self, at: datetime, who: str, break_id: str, act: str, note: str, outcome: str | None = None
+    ) -> dict[str, Any]:
+        return proving.act_on_exception(self._at(at, who), break_id, act, who, note, outcome)
 
     def _answer(self, at: datetime, who: str, subject: str, says: str, letter: str) -> dict[str, Any]:
         path = letter_file(self._house.path / "letters", letter)

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from disbursement import claiming
 from disbursement import steps as paying
-from ledger import queries, reissues
+from ledger import journal, queries, reissues, returned, store
+from ledger.instants import to_micros
 from reconciliation import letters
 from reconciliation import steps as proving
+from reconciliation.reports.money import position
 from reconciliation.reports.pack_check import verify_pack
+from schemas.codes import DISPUTING
 from schemas.errors import InputRejected, PersonNeeded
 from tests.lib.scripted import Attempt, Story
 from treasury.story import explain
@@ -246,6 +250,74 @@ def test_nothing_is_reissued_while_evidence_disagrees_or_is_unread(tmp_path: Pat
     assert paying.instruct(story.house, "2020-06", "siti")["left_out"] == {}
     with story.house.store.reading() as connection:
         assert reissues.ended(connection)["ended_on"].to_pylist() == [date(2020, 6, 28)]
+    settle(story, "paid")
+    july = story.month(2020, 7)
+    assert (july["reissued"], story.standing()[who(1)], verdicts(story)) == (0, ["rejected"], {who(1): "paid"})
+    settle(story, "not_paid")
+    assert story.month(2020, 8)["reissued"] == 1
+
+
+def settle(story: Story, outcome: str) -> None:
+    """Two people settle every case that says that something may have been paid."""
+    for case in proving.exceptions(story.house, None):
+        if case["kind"] in DISPUTING:
+            proving.act_on_exception(story.house, case["break_id"], "resolve", "siti", "surat bank", outcome)
+            proving.act_on_exception(story.house, case["break_id"], "approve", "budi", "")
+
+
+def test_nothing_is_reissued_to_who_was_revoked_or_whose_money_went_to_the_treasury_since(tmp_path: Path) -> None:
+    story = Story(tmp_path, {})
+    story.begin(2)
+    paying.fund(story.house, 60_000_000, "SP2D-1")
+    story.month(2020, 6)
+    comes_back(story, who(1))
+    story.at = datetime(2020, 7, 15, 2, tzinfo=UTC)
+    assert decided(story) == {"due": 1}
+    story.revoke(1)
+    receipt = ("0A1B2C3D4E5F6G7H", "202012010001", "2020-06")
+    with pytest.raises(InputRejected, match="owed to somebody"):
+        claiming.deposit(story.house, 600_000, *receipt)
+    assert paying.instruct(story.house, "2020-07", "siti")["left_out"] == {"participant_revoked": 1}
+    assert decided(story) == {"held": 1}
+    claiming.deposit(story.house, 600_000, *receipt)
+    assert decided(story) == {"deposited": 1}
+    story.reinstate(1)
+    assert decided(story) == {"needs_person": 1}
+    story.agree(story.reference(who(1), 1))
+    assert decided(story) == {"due": 1}
+    assert paying.instruct(story.house, "2020-07", "siti")["reissued"] == 1
+    for row in queries.batches(story.house.store, "2020-07"):
+        paying.release(story.house, row["batch"], "budi", row["digest"], "cli")
+    paying.submit(story.house, None, tmp_path / "out")
+    with pytest.raises(InputRejected, match="sent again out of the funds"):
+        claiming.correct_deposit(story.house, receipt[0])
+    with story.house.store.reading() as connection:
+        found = position(connection, story.house.archive, story.house.at)
+        assert [row["stage"] for row in found.equations.to_pylist() if not row["holds"]] == []
+        assert returned.committed_idr(connection) == queries.open_amount_idr(connection)
+
+
+def decided(story: Story) -> Any:
+    """How many of what ended have which verdict, a day later."""
+    story.at += timedelta(days=1)
+    return paying.entitle(story.house, "2020-07")["reissues"]
+
+
+def comes_back(story: Story, *people: str) -> None:
+    """What was credited to some people is returned by the bank, as reconciliation records it."""
+    at = to_micros(story.at)
+    with story.house.store.transaction() as connection:
+        for row in queries.instruction_rows(connection).to_pylist():
+            if row["participant_id"] in people and row["benefit"] == "incentive":
+                key = {name: row[name] for name in reissues.KEY}
+                proof = {"code_list": "return", "reason_code": "TM01", "evidence": row["end_to_end_id"], "at": at}
+                store.insert(connection, store.attempt_ends, [{**key, **proof, "end": "returned"}])
+                seq = store.next_seq(connection, store.instruction_states)
+                state = {"seq": seq, "end_to_end_id": row["end_to_end_id"], "state": "returned", **proof}
+                store.insert(connection, store.instruction_states, [state])
+                parts = (row["channel"], row["period"], row["fiscal_year"])
+                back = journal.Posting("returned", "credited", row["amount_idr"], row["file_name"], "r", 1, *parts)
+                journal.post(connection, [back], story.at)
 
 
 def test_money_reaches_reissues_before_new_tranches(tmp_path: Path) -> None:

@@ -31,7 +31,11 @@ def plainly(
             key: max((r for r in ended if (r["participant_id"], r["sequence"]) == key), key=lambda r: int(r["attempt"]))
             for key in found
         }
-        came_back = {(row["participant_id"], row["sequence"]) for row in ended if row["end"] == "returned"}
+        came_back = {
+            (row["participant_id"], row["sequence"])
+            for row in ended
+            if row["end"] == "returned" and not row["is_deposited"]
+        }
         line = [key for key, (verdict, _, _) in found.items() if verdict == "due" and key not in came_back]
         for key in sorted(line, key=lambda k: (last[k]["due_on"], people[k[0]]["accepted_on"], k)):
             balance_idr -= last[key]["amount_idr"]
@@ -63,14 +67,14 @@ def _of_one(
     refusals = len([each for each in attempts if each["end"] != "never_arrived"])
     day = _from_day(remedy["spacing"], last["ended_on"])
     wait = None
-    if last["is_deposited"]:
-        verdict = "deposited"
-    elif last["last_payment_date"] is not None and last["last_payment_date"] < today:
-        verdict = "lapsed"
+    if final := _final(last, bool(person), today):
+        verdict = final
     elif last["is_disputed"]:
         verdict = "disputed"
     elif person:
         verdict = "held"
+    elif not last["is_agreed"] and (last["is_deposited"] or last["is_unsaid"]):
+        verdict = "needs_person"
     elif not last["is_agreed"] and (alike > remedy["retries_max"] or refusals >= remedies["attempts_max"]):
         verdict = _without_people(alike, remedy)
     elif wrong:
@@ -80,6 +84,15 @@ def _of_one(
     else:
         verdict, wait = "waits", day
     return verdict, wait, reasons
+
+
+def _final(last: Row, is_held: bool, today: date) -> str | None:
+    """What nobody waits for any more."""
+    if last["is_paid"] and not last["is_disputed"]:
+        return "paid"
+    if last["last_payment_date"] is not None and last["last_payment_date"] < today:
+        return "deposited" if last["is_deposited"] else "lapsed"
+    return "deposited" if is_held and last["is_deposited"] else None
 
 
 def _without_people(alike: int, remedy: Mapping[str, Any]) -> str:

@@ -65,6 +65,11 @@ class Story:
         person = people(number, [BANK])["participants"][-1]
         self.take({"participants": [person | {"status": "revoked", "status_at": self.at}]})
 
+    def reinstate(self, number: int) -> None:
+        """Participation as before."""
+        person = people(number, [BANK])["participants"][-1]
+        self.take({"participants": [person | {"status": "active", "status_at": self.at}]})
+
     def month(self, year: int, month: int, day: int = 28) -> dict[str, Any]:
         """Decide, instruct, release, carry, answer and reconcile on that day; what `instruct` said."""
         self.at = datetime(year, month, day, 2, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ledger import reissues, store
 from ledger.house import House
 from ledger.instants import to_micros
 from schemas.codes import BREAKS, DISPUTING
+from schemas.errors import InputRejected
 from tests.lib.small_home import AT, PERIOD, instruction, released, small_home
 
 FILE = "B1-1.xml"
@@ -43,10 +45,29 @@ def found(house: House, kind: str, state: str = "open", **about: Any) -> None:
         store.insert(connection, store.breaks, [row | number | about])
 
 
-def is_disputed(house: House) -> bool:
+def ended(house: House) -> dict[str, dict[str, Any]]:
+    """What is known of each attempt that ended, by its reference."""
     with house.store.reading() as connection:
-        (row,) = reissues.ended(connection).to_pylist()
-    return bool(row["is_disputed"])
+        return {row["end_to_end_id"]: row for row in reissues.ended(connection).to_pylist()}
+
+
+def flags(house: House) -> set[str]:
+    """What stands of the payment, of whether it was paid."""
+    (row,) = ended(house).values()
+    return {name for name in ("is_disputed", "is_paid", "is_unsaid") if row[name]}
+
+
+def is_disputed(house: House) -> bool:
+    return "is_disputed" in flags(house)
+
+
+def acted(house: House, break_id: str, *acts: str) -> None:
+    """Acts on the case of a break, in order."""
+    with house.store.transaction() as connection:
+        for act in acts:
+            seq = store.next_seq(connection, store.exception_acts)
+            row = {"seq": seq, "break_id": break_id, "act": act, "person": "x", "note": "x", "at": 0}
+            store.insert(connection, store.exception_acts, [row])
 
 
 @pytest.mark.parametrize("kind", sorted(BREAKS))
@@ -62,14 +83,104 @@ def test_another_amount_of_the_whole_file_disputes_each_of_it_until_the_bank_has
     assert not is_disputed(house)
 
 
-def test_another_amount_disputes_until_two_people_have_settled_the_case(house: House) -> None:
-    found(house, "amount_differs")
-    for act, person, disputed in (("resolve", "siti", True), ("approve", "budi", False), ("reopen", "salur", True)):
+@pytest.mark.parametrize(
+    ("acts", "stands"),
+    [
+        (["resolve_not_paid"], {"is_disputed"}),
+        (["resolve_not_paid", "approve"], set()),
+        (["resolve_not_paid", "approve", "reopen"], {"is_disputed"}),
+        (["resolve_paid", "approve"], {"is_paid"}),
+        (["resolve_paid", "refuse"], {"is_disputed"}),
+        (["resolve_paid", "approve", "resolve_not_paid"], {"is_disputed"}),
+        (["resolve_paid", "approve", "resolve_not_paid", "approve"], set()),
+        (["resolve", "approve"], {"is_unsaid"}),
+    ],
+)
+def test_a_case_frees_a_payment_once_two_people_say_that_it_was_not_paid(
+    house: House, acts: list[str], stands: set[str]
+) -> None:
+    found(house, "contradiction")
+    acted(house, "contradiction", *acts)
+    assert flags(house) == stands
+
+
+def test_what_two_people_settled_as_paid_stays_paid_when_its_break_is_gone(house: House) -> None:
+    found(house, "contradiction")
+    acted(house, "contradiction", "resolve_paid", "approve")
+    found(house, "contradiction", "closed")
+    assert flags(house) == {"is_paid"}
+    acted(house, "contradiction", "resolve_not_paid", "close")
+    assert flags(house) == {"is_paid"}, "what one person proposed frees nothing"
+
+
+def test_two_cases_settled_with_opposite_outcomes_are_no_settlement(house: House) -> None:
+    for kind, outcome in (("contradiction", "resolve_paid"), ("duplicate", "resolve_not_paid")):
+        found(house, kind)
+        acted(house, kind, outcome, "approve")
+    assert is_disputed(house)
+
+
+def test_who_agrees_after_a_case_was_settled_without_a_word_on_it_agrees_to_that(house: House) -> None:
+    reference = ENDED["end_to_end_id"]
+    found(house, "contradiction")
+    agree(house, reference)
+    assert ended(house)[reference]["is_agreed"]
+    acted(house, "contradiction", "resolve", "approve")
+    assert not ended(house)[reference]["is_agreed"]
+    agree(house, reference)
+    assert ended(house)[reference]["is_agreed"]
+
+
+def agree(house: House, subject: str) -> None:
+    """Two people agree on a reissue."""
+    with house.store.transaction() as connection:
+        reissues.act(connection, subject, "propose", "siti", "saldo ditambah", AT)
+        reissues.act(connection, subject, "approve", "budi", "", AT)
+
+
+class TestAFile:
+    """A file that the bank refuses for trouble of ours, a payment at a time."""
+
+    @pytest.fixture
+    def house(self, tmp_path: Path) -> House:
+        house = small_home(tmp_path)
+        released(house)
+        refused(house, 0, AT)
+        agree(house, FILE)
+        return house
+
+    def agreed(self, house: House) -> list[bool]:
+        return [row["is_agreed"] for row in sorted(ended(house).values(), key=lambda row: str(row["participant_id"]))]
+
+    def test_that_its_cause_is_gone_is_said_of_what_it_had_stopped_by_then(self, house: House) -> None:
+        assert self.agreed(house) == [True]
+        refused(house, 1, AT + timedelta(hours=3))
+        assert self.agreed(house) == [True, False]
+        agree(house, FILE)
+        assert self.agreed(house) == [True, True]
+
+    def test_what_is_refused_between_the_two_acts_is_proposed_anew(self, house: House) -> None:
+        refused(house, 1, AT + timedelta(hours=3))
         with house.store.transaction() as connection:
-            seq = store.next_seq(connection, store.exception_acts)
-            row = {"seq": seq, "break_id": "amount_differs", "act": act, "person": person, "note": "x", "at": 0}
-            store.insert(connection, store.exception_acts, [row])
-        assert is_disputed(house) == disputed
+            reissues.act(connection, FILE, "propose", "siti", "saldo ditambah", AT)
+        refused(house, 2, AT + timedelta(hours=4))
+        with house.store.transaction() as connection, pytest.raises(InputRejected, match="not what stands now"):
+            reissues.act(connection, FILE, "approve", "budi", "", AT)
+        agree(house, FILE)
+        assert self.agreed(house) == [True, True, True]
+
+
+def refused(house: House, number: int, at: datetime) -> None:
+    """The bank refuses one payment of the file, since the account that it is paid from is empty."""
+    proof = {"evidence": f"e{number}", "at": to_micros(at), "code_list": "status", "reason_code": "AM04"}
+    row = instruction(FILE, number)
+    with house.store.transaction() as connection:
+        store.insert(
+            connection, store.attempt_ends, [{name: row[name] for name in reissues.KEY} | proof | {"end": "rejected"}]
+        )
+        seq = store.next_seq(connection, store.instruction_states)
+        state = {"seq": seq, "end_to_end_id": row["end_to_end_id"], "state": "rejected"}
+        store.insert(connection, store.instruction_states, [state | proof])
 
 
 @pytest.mark.parametrize(("period", "stays"), [(PERIOD, 0), ("2021-01", 1)])

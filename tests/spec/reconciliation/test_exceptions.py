@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from reconciliation.exceptions import Case, act, case_of, digest, follow, worklist
+from reconciliation.exceptions import Case, act, case_of, digest, follow, with_outcome, worklist
 from schemas.errors import InputRejected, PersonNeeded, WrongUsage
 
 
@@ -56,6 +56,40 @@ def test_a_case_that_two_have_closed_takes_comments_alone() -> None:
     assert act(done, "comment", "budi", "archived")["act"] == "comment"
     with pytest.raises(InputRejected):
         act(done, "resolve", "budi", "again")
+
+
+MAY_BE_PAID = {"kind": "contradiction", "end_to_end_id": "E1", "file_name": "F1"}
+
+
+def test_the_resolution_of_what_may_have_been_paid_says_whether_it_was() -> None:
+    assert with_outcome("resolve", "paid", MAY_BE_PAID) == "resolve_paid"
+    assert case(("resolve_paid", "budi", "letter 12/BNI")).outcome == "paid"
+    assert with_outcome("resolve", None, {**MAY_BE_PAID, "kind": "unknown_code"}) == "resolve"
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome", "kind"),
+    [
+        ("resolve", None, "contradiction"),
+        ("resolve", "perhaps", "contradiction"),
+        ("resolve", "paid", "unknown_code"),
+        ("approve", "paid", "contradiction"),
+    ],
+)
+def test_an_outcome_is_given_where_one_is_asked_for_and_nowhere_else(what: str, outcome: str | None, kind: str) -> None:
+    with pytest.raises(WrongUsage):
+        with_outcome(what, outcome, {**MAY_BE_PAID, "kind": kind})
+
+
+def test_a_settled_case_takes_another_outcome_and_a_consent_is_to_one() -> None:
+    proposed = case(("resolve_paid", "budi", "letter 12/BNI"))
+    done = case(("resolve_paid", "budi", "letter 12/BNI"), ("approve", "siti", ""))
+    assert act(done, "resolve_not_paid", "siti", "letter 13/BNI")["act"] == "resolve_not_paid"
+    for again in ("resolve_paid", "resolve"):
+        with pytest.raises(InputRejected):
+            act(done, again, "siti", "letter 13/BNI")
+    other = case(("resolve_not_paid", "budi", "letter 12/BNI"))
+    assert digest(proposed, FOUND) != digest(other, FOUND)
 
 
 def test_a_break_that_is_gone_closes_its_case_and_found_again_reopens_it() -> None:
