@@ -24,9 +24,9 @@ class CutOff:
 class Exported:
     """The record as anybody may export it (`salur export TABLE`, all periods), each table a list of rows by column name.
 
-    `next_acts` has a row for each open end: `subject`, `kind`, `due_at` (or None), `owner` (a role or a name, or None). It is
-    empty where the record names no next acts. `deposit_items` are the returned payments that a deposit took; `told` what a platform
-    was given of outcomes, a row as it read it, with the number of its `notice`. `events` is the chain in its order, with hashes and details. A table that the
+    `next_acts` has a row for each open end: `subject`, `kind`, `due_at` (or None), `owner` (a role or a name, or None); of what was
+    due and left out `period`, of what is held `reasons`. `deposit_items` are the returned payments that a deposit took; `told` what
+    a platform was given of outcomes, a row as it read it, with the number of its `notice`. `events` is the chain in its order, with hashes and details. A table that the
     record does not have is an empty list.
     """
 
@@ -55,6 +55,7 @@ class Day:
     - `date`: the day; `at`: the instant at its end.
     - `months`: the periods that the world plays, in order (`2020-05`).
     - `cut_offs_run`: every decision run so far, in the order in which they were made.
+    - `instructs_run`: every run that made instructions and ended well: of which period, and when.
     - `source_tables`: by table name (`participants`, `accounts`, `completions`, `trainings`, `blocklist`, `surveys`), every row
       that any drop has brought so far, typed, with `arrived_at`: when the drop that brought it was taken. Rows come in the
       order of arrival; several rows of one key are corrections, or conflicts, as the source drop's contract says.
@@ -86,6 +87,7 @@ class Day:
     source_tables: dict[str, list[Row]]
     bank_credits: list[Row]
     record: Exported
+    instructs_run: list[tuple[str, datetime]] = field(default_factory=list)
     paid_by_bank_fault: frozenset[str] = frozenset()
     forged: frozenset[str] = frozenset()
     funded_idr: int | None = None

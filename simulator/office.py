@@ -41,6 +41,7 @@ class Office:
         self.months = months
         self.people = people
         self.cut_offs: list[CutOff] = []
+        self.instructs: list[tuple[str, datetime]] = []
         self.held: set[str] = set()
         self.is_stopped = False
         self.funded_idr: int | None = None
@@ -104,7 +105,10 @@ class Office:
         self.cut_offs.append(CutOff(period, datetime.fromisoformat(result["cut_off"]), self._now))
         if self._keeps_funds and not self._chance.strikes("desk.money_late", f"{self._today} {period}"):
             self._receive_money(period, result)
-        if isinstance(self.desk.give("instruct", period=period, maker=MAKER), SalurError):
+        result = self.desk.give("instruct", period=period, maker=MAKER)
+        if isinstance(result, dict):
+            self.instructs.append((period, self._now))
+        elif isinstance(result, SalurError):
             self._redo.add(period)
         self._has_unsent = True
 
@@ -252,7 +256,8 @@ class Office:
 
         What cannot be found is a batch that no order of steps makes again with the same bytes, or a bank that stays out of reach.
         """
-        since, runs = self.since, self.cut_offs
+        since, runs, instructs = self.since, self.cut_offs, self.instructs
+        self.instructs = [each for each in instructs if each[1].date() < self._now.date()]
         told = {name: list(rows) for name, rows in self.feed.told.items()}
         self.cut_offs = runs[: since.runs]
         self.feed.forget(since.rows)
@@ -269,19 +274,22 @@ class Office:
                 self.resume()
         else:
             put_back()
-            self.cut_offs, self.feed.told = runs, told
+            self.cut_offs, self.instructs, self.feed.told = runs, instructs, told
         return is_whole
 
     # --- the end --------------------------------------------------------------------------------------------------------
 
     def finish(self, pause: Callable[[], None]) -> None:
-        """Everything that is left: holds and stops end, what waits is decided, released, sent and fetched, until nothing moves."""
+        """Everything that is left: holds and stops end, what waits is decided, released, sent and fetched, until nothing moves.
+
+        The month that is then is decided as well: what waited for its day is taken up.
+        """
         for person in sorted(self.held):
             self.unhold(person)
         if self.is_stopped:
             self.resume()
         for _ in range(2):
-            for period in sorted(self._redo & set(self.months)):
+            for period in sorted((self._redo & set(self.months)) | {self._today.strftime("%Y-%m")}):
                 self.decide(period)
             self.noon()
             self.afternoon()

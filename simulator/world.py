@@ -264,6 +264,7 @@ class World:
             at=self.agenda.now,
             months=self.months,
             cut_offs_run=list(office.cut_offs),
+            instructs_run=list(office.instructs),
             source_tables={name: list(rows) for name, rows in self.feed.told.items()},
             bank_credits=list(self.truth.movements),
             record=Exported(**{name: self.desk.export(name) for name in names}),

@@ -191,6 +191,7 @@ class HomePipeline:
                 "kind": row["verdict"],
                 "due_at": row["waits_until"],
                 "owner": row["owner"],
+                "reasons": row["reasons"],
             }
             for row in exports.next_acts(house)
         ]
@@ -203,7 +204,8 @@ class HomePipeline:
             for period in sorted(periods):
                 for row in queries.left_out(connection, house.archive, period).to_pylist():
                     subject = f"{row['participant_id']} {row['benefit']} {row['sequence']}"
-                    acts.append({"subject": subject, "kind": row["reason"], "due_at": None, "owner": "treasury"})
+                    act = {"subject": subject, "kind": row["reason"], "due_at": None, "owner": "treasury"}
+                    acts.append({**act, "period": period})
         return acts
 
     def head(self) -> str:

@@ -5,7 +5,7 @@ drop, rules, exports, how events are hashed), and remembers what it was shown be
 """
 
 from simulator.observed import Day, Violation
-from simulator.oracle import back, decisions, money, record
+from simulator.oracle import acts, back, decisions, money, record
 from simulator.oracle.memory import Memory, Seen, remember
 
 CHECKS = (
@@ -16,6 +16,7 @@ CHECKS = (
     money.judge_history,
     money.judge_states,
     money.judge_ends,
+    acts.judge_acts,
     money.judge_sums,
     record.judge_journal,
     record.judge_proofs,

@@ -1,10 +1,11 @@
 """Who was decided to be due, and who was instructed, held against the plain reading of the rules."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from simulator.observed import CutOff, Day, Row, Violation
 from simulator.oracle.memory import WITHOUT_PAYMENT, Memory, Seen, entitlement_of, named
+from simulator.oracle.plain_remedies import OUR_FILE, against_the_next, remedy_of
 from simulator.oracle.plain_rules import (
     INCENTIVE,
     REFUSING,
@@ -13,6 +14,7 @@ from simulator.oracle.plain_rules import (
     Instructed,
     Known,
     Reading,
+    jakarta_day,
     last_payment_date,
 )
 
@@ -37,7 +39,9 @@ def judge_decisions(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]
                 about = named(entitlement_of(row))
                 yield Violation("paid undecided", about, f"{reference}: nothing is decided for {row['period']}")
             else:
-                yield from _not_due(reference, row, _known(day, run, seen, memory, set()), seen, memory)
+                yield from _not_due(
+                    reference, row, _known(day, run, seen, memory, set()), seen, memory, day.paid_by_bank_fault
+                )
 
 
 def _known(day: Day, run: CutOff, seen: Seen, memory: Memory, earlier: set[str]) -> Known:
@@ -73,7 +77,7 @@ def _of_period(day: Day, known: Known, seen: Seen, memory: Memory) -> Iterator[V
     yield from _out_of_order(known, shown)
     for reference, row in seen.new.items():
         if row["period"] == known.period and row["participant_id"] not in moved:
-            yield from _not_due(reference, row, known, seen, memory)
+            yield from _not_due(reference, row, known, seen, memory, day.paid_by_bank_fault)
 
 
 def _differs(
@@ -128,12 +132,18 @@ def _out_of_order(known: Known, shown: dict[tuple[str, str], Row]) -> Iterator[V
             )
 
 
-def _not_due(reference: str, row: Row, known: Known, seen: Seen, memory: Memory) -> Iterator[Violation]:
+def _not_due(
+    reference: str, row: Row, known: Known, seen: Seen, memory: Memory, lies: Collection[str]
+) -> Iterator[Violation]:
     """A new instruction: due by the rules when it was decided, or the next attempt of one that ended; to the account in force."""
     entitlement = entitlement_of(row)
     earlier = [each for each in seen.attempts[entitlement] if each["attempt"] < row["attempt"]]
     is_again = any(each["state"] != "withdrawn" for each in earlier)
     found = _against_again(row, earlier, known, memory) if is_again else _against_new(row, known)
+    if is_again:
+        ended = [each for each in earlier if each["state"] != "withdrawn"]
+        found += [*_too_soon(ended[-1], known, memory, is_lie=ended[-1]["end_to_end_id"] in lies)]
+        found += [*_against_remedy(row, ended, memory)]
     account = known.accounts.get(row["participant_id"], {})
     if (account.get("version"), account.get("channel")) != (row["account_version"], row["channel"]):
         found.append(f"account version {row['account_version']}, in force is {account.get('version')}")
@@ -154,6 +164,28 @@ def _against_new(row: Row, known: Known) -> list[str]:
     if (reading.decision, reading.sequence) != ("due", row["sequence"]):
         return [f"the rules say {_told(*reading[:3], reading.reasons)}"]
     return []
+
+
+def _against_remedy(row: Row, ended: list[Row], memory: Memory) -> Iterator[str]:
+    """Without two people's agreement to the last ended attempt, made before: only what goes on by itself, and only so often."""
+    last = ended[-1]
+    subjects = {last["end_to_end_id"], *([last["file_name"]] if remedy_of(last) == OUR_FILE else [])}
+    made = memory.brakes.made.get(row["batch"], memory.events + 1)
+    if any(memory.brakes.agreed.get(subject, made) < made for subject in subjects):
+        return
+    if stop := against_the_next(ended):
+        yield f"{last['end_to_end_id']} {last['state']} {last['reason_code']}: {stop}, and no two people agreed"
+
+
+def _too_soon(last: Row, known: Known, memory: Memory, *, is_lie: bool) -> Iterator[str]:
+    """Counted from the earliest day that a bank can have written it: when it gave the money back, else when it had the file."""
+    back_at = memory.transfers[last["end_to_end_id"]].back_at if not is_lie else None
+    since = back_at or memory.arrived_at.get(last["file_name"])
+    if since is None:
+        return
+    from_day = remedy_of(last).from_day(jakarta_day(since))
+    if known.today < from_day:
+        yield f"{last['end_to_end_id']} {last['reason_code']}: not before {from_day}, decided for {known.today}"
 
 
 def _against_again(row: Row, earlier: list[Row], known: Known, memory: Memory) -> list[str]:

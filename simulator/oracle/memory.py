@@ -25,11 +25,12 @@ def named(entitlement: Entitlement) -> str:
 
 @dataclass(slots=True)
 class Transfer:
-    """What one payment's money really did: how often it was credited, sent back, or refused."""
+    """What one payment's money really did: how often it was credited, sent back, or refused; and when it first came back."""
 
     credits: int = 0
     returns: int = 0
     refusals: int = 0
+    back_at: datetime | None = None
 
     @property
     def stands(self) -> bool:
@@ -39,12 +40,19 @@ class Transfer:
 
 @dataclass
 class Brakes:
-    """What the chain has said so far of consents (by batch: digest, person, when), holds, stops and what was withdrawn."""
+    """What the chain has said so far of consents (by batch: digest, person, when), holds, stops and what was withdrawn.
+
+    `proposed`: by ended attempt, or file, who proposed a reissue; `agreed`: in which event another approved it; `made`: by batch the
+    event that made it.
+    """
 
     consents: dict[str, list[tuple[str, str, datetime]]] = field(default_factory=lambda: defaultdict(list))
     held: set[str] = field(default_factory=set)
     withdrawn: set[str] = field(default_factory=set)
     is_stopped: bool = False
+    proposed: dict[str, str] = field(default_factory=dict)
+    agreed: dict[str, int] = field(default_factory=dict)
+    made: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -55,6 +63,8 @@ class Memory:
     transfers: dict[str, Transfer] = field(default_factory=lambda: defaultdict(Transfer))
     arrivals: Counter[tuple[str, str]] = field(default_factory=Counter)
     inquiries: set[str] = field(default_factory=set)
+    arrived_at: dict[str, datetime] = field(default_factory=dict)
+    """By file: when its bank first had it."""
     bank_idr: Counter[str] = field(default_factory=Counter)
     """By bank: what it took from our account for payments, less what it gave back."""
     instructions: dict[str, Row] = field(default_factory=dict)
@@ -66,8 +76,8 @@ class Memory:
     chain_head: str = "0" * 64
     disputed: set[str] = field(default_factory=set)
     """Payments and files of which an open break says that they may have been paid, and nobody has agreed otherwise."""
-    has_acts: bool = False
-    """Whether the record has ever named an act to come; one that never does is not asked who goes on with what."""
+    coming: dict[tuple[str, str], tuple[datetime, int]] = field(default_factory=dict)
+    """By kind and subject of an act that comes by itself: since when it is shown, and after how many attempts."""
     brakes: Brakes = field(default_factory=Brakes)
     told: set[Violation] = field(default_factory=set)
 
@@ -84,16 +94,21 @@ class Seen:
             self.attempts[entitlement_of(row)].append(row)
         self.new = {name: row for name, row in self.instructions.items() if name not in memory.instructions}
         self.open_breaks = [row for row in record.breaks if row["state"] == "open"]
-        self.under_break = {row[name] for row in self.open_breaks for name in ("end_to_end_id", "file_name")} - {None}
+        self.under_break = {row["end_to_end_id"] or row["file_name"] for row in self.open_breaks} - {None}
         self.waiting = {str(row["subject"]) for row in record.next_acts}
-        memory.has_acts = memory.has_acts or bool(record.next_acts)
+        self._left_out: dict[str, list[Row]] = defaultdict(list)
+        for row in record.next_acts:
+            self._left_out[row["subject"]].append(row)
         self.runs: list[CutOff] = day.cut_offs_run[memory.runs :]
 
     def is_named(self, row: Row) -> bool:
         """Whether an instruction is named by an open break or by an act to come: it, its file or its batch."""
         names = {row["end_to_end_id"], row["file_name"]}
-        owned = names | {row["batch"], named(entitlement_of(row)), row["participant_id"]}
-        return bool(names & self.under_break or owned & self.waiting)
+        return bool(names & self.under_break or (names | {row["batch"]}) & self.waiting)
+
+    def is_left_out(self, entitlement: Entitlement, period: str) -> bool:
+        """Whether an act names an entitlement that was due in this period and could not be instructed then."""
+        return any(act.get("period", period) == period for act in self._left_out[named(entitlement)])
 
 
 _DISPUTING: Final = frozenset({"contradiction", "duplicate", "ambiguous", "rejected_not_reversed", "amount_differs"})
@@ -111,4 +126,8 @@ def remember(day: Day, seen: Seen, memory: Memory) -> None:
     memory.credited_at = {who: memory.credited_at.get(who, day.at) for who in credited}
     agreed = {row["break_id"] for row in day.record.exceptions if row["case_state"] == "approved"}
     disputing = [row for row in seen.open_breaks if row["kind"] in _DISPUTING and row["break_id"] not in agreed]
+    attempts = {row["end_to_end_id"]: len(seen.attempts[entitlement_of(row)]) for row in day.record.instructions}
+    shown = {(row["kind"], row["subject"]): attempts.get(row["subject"], 0) for row in day.record.next_acts}
+    since = {key: memory.coming.get(key, (day.at, count)) for key, count in shown.items()}
+    memory.coming = {key: at if at[1] == shown[key] else (day.at, shown[key]) for key, at in since.items()}
     memory.disputed = {row["end_to_end_id"] or row["file_name"] for row in disputing} - {None}

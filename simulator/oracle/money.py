@@ -21,6 +21,8 @@ def judge_movements(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]
             memory.transfers[reference].returns += 1
         elif kind == "reversal":
             memory.transfers[reference].refusals += 1
+        if kind in ("return", "reversal"):
+            memory.transfers[reference].back_at = memory.transfers[reference].back_at or movement["at"]
         if kind in ("debit", "reversal", "return"):
             memory.bank_idr[movement["bank"]] += movement["amount_idr"] * (1 if kind == "debit" else -1)
     memory.movements = len(day.bank_credits)
@@ -32,6 +34,7 @@ def _arrived(movement: Row, memory: Memory) -> Iterator[Violation]:
     if movement["kind"] == "inquiry":
         memory.inquiries.add(movement["message_id"])
     memory.arrivals[place] += 1
+    memory.arrived_at.setdefault(movement["message_id"], movement["at"])
     if memory.arrivals[place] > 1:
         yield Violation("sent twice", " ".join(place), f"the bank was given this file {memory.arrivals[place]} times")
 
@@ -143,19 +146,17 @@ def _unfinished(row: Row, where: str, seen: Seen, memory: Memory) -> Iterator[Vi
         is_right = state in ("returned", "rejected")  # a bank that told of no credit has refused it, by what is known
     else:
         is_right = state in WITHOUT_PAYMENT
-    if not is_right and memory.has_acts and not seen.is_named(row):
+    if not is_right and not seen.is_named(row):
         what = f"{transfer.credits} credits, {transfer.returns} returns, {transfer.refusals} refusals at the bank"
         yield Violation(
             "lost", f"{named(entitlement_of(row))} {row['end_to_end_id']}", f"{where}; {what}; no break, no act"
         )
 
 
-def judge_ends(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]:
+def judge_ends(day: Day, seen: Seen, _memory: Memory) -> Iterator[Violation]:
     """Whatever ended without paying goes on: as the next attempt, as an act to come, or with its owner."""
-    if not memory.has_acts:
-        return
     for entitlement, rows in seen.attempts.items():
-        last = rows[-1]
+        last = next((row for row in reversed(rows) if row["state"] != "withdrawn"), rows[-1])
         if last["state"] in ("rejected", "returned", "never_arrived") and not seen.is_named(last):
             yield Violation(
                 "lost", f"{named(entitlement)} {last['end_to_end_id']}", f"{last['state']}, and nobody goes on with it"
@@ -169,10 +170,9 @@ def _due_unasked(day: Day, seen: Seen) -> Iterator[Violation]:
     last = {(row["participant_id"], row["benefit"]): row for row in sorted(day.record.entitlements, key=_by_period)}
     for row in last.values():
         entitlement = entitlement_of(row)
-        if row["decision"] == "due" and not seen.attempts.get(entitlement):
-            names = {named(entitlement), row["participant_id"]}
-            if not names & seen.waiting:
-                yield Violation("lost", named(entitlement), f"due in {row['period']}, not instructed, no act to come")
+        asked = any(one["state"] != "withdrawn" for one in seen.attempts.get(entitlement, ()))
+        if row["decision"] == "due" and not asked and not seen.is_left_out(entitlement, row["period"]):
+            yield Violation("lost", named(entitlement), f"due in {row['period']}, not instructed, no act to come")
 
 
 def _by_period(row: Row) -> str:

@@ -46,6 +46,10 @@ def _against_brakes(event: Row, day: Day, seen: Seen, brakes: Brakes) -> Iterato
     kind, subject = event["kind"], event["subject"]
     if kind == "released":
         brakes.consents[subject].append((json.loads(event["details"])["digest"], event["actor"], event["at"]))
+    elif kind == "reissue":
+        _agreed(event, brakes)
+    elif kind == "instructed":
+        brakes.made[subject] = event["seq"]
     elif kind == "withdrawn":
         brakes.withdrawn.add(subject)
     elif kind in ("stop", "resume"):
@@ -57,6 +61,16 @@ def _against_brakes(event: Row, day: Day, seen: Seen, brakes: Brakes) -> Iterato
     elif kind == "submission_intended":
         for found in _sent(event, day, seen, brakes):
             yield Violation("sent against the rules", subject, found)
+
+
+def _agreed(event: Row, brakes: Brakes) -> None:
+    """One proposes that an ended attempt be asked for again, another approves; whoever proposes again begins anew."""
+    act, subject, person = json.loads(event["details"])["act"], event["subject"], event["actor"].strip().casefold()
+    proposer = brakes.proposed.pop(subject, None)
+    if act == "propose":
+        brakes.proposed[subject] = person
+    elif act == "approve" and proposer not in (None, person):
+        brakes.agreed.setdefault(subject, event["seq"])
 
 
 def _sent(event: Row, day: Day, seen: Seen, brakes: Brakes) -> Iterator[str]:

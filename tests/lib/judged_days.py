@@ -115,15 +115,16 @@ class Story:
         told: list[Day] = []
         movements: list[Row] = []
         for place, record in enumerate(self.records):
+            end = at(2 + place, 16)
             movements = [*movements, *self.truth[place]]
             shown = {name: copy.deepcopy(rows) for name, rows in record.items()}
             shown["events"] = chained(shown["events"])
             told.append(
                 Day(
                     date=date(2020, 10, 2 + place),
-                    at=at(2 + place, 16),
+                    at=end,
                     months=(PERIOD,),
-                    cut_offs_run=list(self.runs),
+                    cut_offs_run=[run for run in self.runs if run.at <= end],
                     source_tables=self.tables,
                     bank_credits=list(movements),
                     record=Exported(**shown),

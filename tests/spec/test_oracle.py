@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ledger import chain
 from ledger.instants import to_micros
-from simulator.observed import Violation
+from schemas.remedies import REMEDIES
+from simulator.observed import CutOff, Violation
 from simulator.oracle import Oracle
+from simulator.oracle.plain_remedies import TABLE, against_the_next
 from simulator.oracle.record import event_hash
 from tests.lib.judged_days import (
     BATCH,
+    CUT_OFF,
     DIGEST,
     FILE,
     NIK,
@@ -183,6 +186,71 @@ def deposited(story: Story) -> None:
     story.records[2]["deposit_items"] = [{"deposit": "D000001", "end_to_end_id": REFERENCE}]
 
 
+def waits(story: Story, on: date | None, owner: str | None = "salur", kind: str = "waits") -> None:
+    """Refused, and the record names this act as what comes next."""
+    refused(story)
+    story.records[2]["next_acts"] = [{"subject": REFERENCE, "kind": kind, "due_at": on, "owner": owner}]
+
+
+def comes_by_itself(story: Story, kind: str = "due", **left_out: Any) -> None:
+    """Refused a day earlier, and so shown on two days, while another run decides and instructs between them."""
+    waits(story, None, kind=kind)
+    story.truth = [story.truth[0] + story.truth[1], [], []]
+    story.records[1] = {**story.records[2]}
+    if left_out:
+        about = {"subject": "P-1 incentive 1", "kind": "on_hold", "due_at": None, "owner": "treasury", **left_out}
+        story.records[2]["next_acts"] = [*story.records[2]["next_acts"], about]
+    story.runs.append(CutOff(PERIOD, CUT_OFF, at(4)))
+    story.last = {"instructs_run": [(PERIOD, at(4))]}
+
+
+def withdrawn_for_good(story: Story, **left_out: Any) -> None:
+    """Its batch was withdrawn before it was sent, and nobody made another."""
+    for record in story.records:
+        for table in ("journal", "proofs"):
+            record[table] = []
+        record["events"] = record["events"][:2]
+        record["instructions"] = [instruction("withdrawn")]
+    if left_out:
+        about = {"subject": "P-1 incentive 1", "kind": "on_hold", "due_at": None, "owner": "treasury", **left_out}
+        story.records[2]["next_acts"] = [about]
+    story.truth = [[], [], []]
+
+
+NEXT, FOURTH = "2020-10", at(4)
+
+
+def reissued(
+    story: Story, code: str, *agreed: tuple[str, str], decided: datetime = FOURTH, subject: str = REFERENCE
+) -> None:
+    """Refused with this code on the third; on the next day the second attempt is decided and made, after what people agreed."""
+    refused(story)
+    first = instruction("rejected", reason_code=code)
+    act = {"subject": REFERENCE, "kind": "needs_person", "due_at": None, "owner": "treasury"}
+    story.records[1].update(instructions=[first], journal=story.records[2]["journal"][:], next_acts=[act])
+    story.records[2]["instructions"] = [first]
+    again(story, period=NEXT)
+    story.runs.append(CutOff(NEXT, decided, at(4)))
+    tranche, survey = story.records[2]["entitlements"]
+    second = {**tranche, "period": NEXT, "sequence": 2, "due_on": date(2020, 9, 10)}
+    story.records[2]["entitlements"] += [second, {**survey, "period": NEXT}]
+    for person, what in agreed:
+        story.records[2]["events"].append(event(0, at(3, 9), person, "reissue", subject, act=what))
+    story.records[2]["events"].append(event(0, at(4), "siti", "instructed", "B-2"))
+    for number, row in enumerate(story.records[2]["events"], 1):
+        row["seq"] = number
+
+
+PROPOSED, APPROVED = ("siti", "propose"), ("budi", "approve")
+
+
+def agreed_too_late(story: Story) -> None:
+    reissued(story, "AM05", PROPOSED, APPROVED)
+    events = story.records[2]["events"]
+    events.append({**events.pop(-2), "seq": len(events) + 1})
+    events[-2]["seq"] -= 1
+
+
 BROKEN: dict[str, tuple[Change, set[str]]] = {
     # what is changed in the honest programme: the claims that break
     "one payment credited twice": (paid_again, {"paid twice"}),
@@ -195,10 +263,36 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
     "to a bank that is not the account's": (lambda s: s.truth[1][1].update(bank="bca"), {"wrong account"}),
     "credited in the record alone": (lambda s: s.truth[1].pop(), {"record against bank"}),
     "refused in the record alone": (lambda s: ended(s, "rejected"), {"record against bank", "money differs", "lost"}),
-    "withdrawn though paid": (lambda s: ended(s, "withdrawn"), {"record against bank", "money differs"}),
+    "withdrawn though paid": (lambda s: ended(s, "withdrawn"), {"record against bank", "money differs", "lost"}),
     "a credit that nobody takes note of": (missed, {"lost", "money differs"}),
     "a return that nobody takes note of": (gone_back, {"lost", "money differs"}),
     "refused, and nobody goes on": (refused, {"lost"}),
+    "refused, and its day is long past": (lambda s: waits(s, date(2019, 1, 1)), {"lost"}),
+    "refused, and its day had come when it was last decided": (lambda s: waits(s, date(2020, 9, 30)), {"lost"}),
+    "refused, and what comes next has no day and nobody": (lambda s: waits(s, None, None), {"lost"}),
+    "refused, and said to have lapsed": (lambda s: waits(s, None, "", "lapsed"), {"lost"}),
+    "refused, and said to be deposited": (lambda s: waits(s, None, "", "deposited"), {"lost"}),
+    "due again, and not instructed since": (comes_by_itself, {"lost"}),
+    "due again, and left out of another period": (lambda s: comes_by_itself(s, period="2020-08"), {"lost"}),
+    "ended, and not decided since": (lambda s: comes_by_itself(s, "undecided"), {"lost"}),
+    "withdrawn, due and never asked again": (withdrawn_for_good, {"lost"}),
+    "withdrawn, due, and left out of another period": (lambda s: withdrawn_for_good(s, period="2020-08"), {"lost"}),
+    "again a day after a full wallet": (lambda s: reissued(s, "AM02"), {"paid not due"}),
+    "again in the month of a monthly limit": (lambda s: reissued(s, "AM14", decided=at(31)), {"paid not due"}),
+    "again before the bank refused it": (lambda s: reissued(s, "TM01", decided=at(3)), {"paid not due"}),
+    "again though it may be paid already": (lambda s: reissued(s, "AM05"), {"paid not due"}),
+    "again with a proposal alone": (lambda s: reissued(s, "AM05", PROPOSED), {"paid not due"}),
+    "again with one person's agreement": (
+        lambda s: reissued(s, "AM05", PROPOSED, ("Siti ", "approve")),
+        {"paid not due"},
+    ),
+    "again with an approval of nothing": (lambda s: reissued(s, "AM05", APPROVED), {"paid not due"}),
+    "again with the agreement given afterwards": (agreed_too_late, {"paid not due"}),
+    "again with an agreement to the file": (
+        lambda s: reissued(s, "AM05", PROPOSED, APPROVED, subject=FILE),
+        {"paid not due"},
+    ),
+    "again after a code that is in no list": (lambda s: reissued(s, "ZZ99"), {"paid not due"}),
     "due and never asked for": (no_instruction, {"lost"}),
     "revoked before it was decided": (
         lambda s: s.tables["participants"].append(
@@ -334,6 +428,16 @@ def not_holding_with_break(story: Story) -> None:
 EXPLAINED: dict[str, Change] = {
     "a bank's own double booking": by_bank_fault,
     "a refusal that waits for the participant": refused_with_owner,
+    "a refusal whose day has not come": lambda s: waits(s, date(2020, 10, 10)),
+    "due again and left out with its reason": lambda s: comes_by_itself(s, period=PERIOD),
+    "withdrawn, due again and left out with its reason": lambda s: withdrawn_for_good(s, period=PERIOD),
+    "again a day after a time-out": lambda s: reissued(s, "TM01"),
+    "again a week after a full wallet": lambda s: reissued(s, "AM02", decided=at(10)),
+    "again from the first of the next month": lambda s: reissued(s, "AM14", decided=at(1, month=11)),
+    "again as two people agreed": lambda s: reissued(s, "AM05", PROPOSED, APPROVED),
+    "again once our own trouble with the file is mended": lambda s: reissued(
+        s, "AM04", PROPOSED, APPROVED, subject=FILE
+    ),
     "a contradiction with its open break": contradicted,
     "a proof that does not hold with its open break": not_holding_with_break,
 }
@@ -344,6 +448,44 @@ def test_what_is_a_banks_doing_or_has_its_break_or_owner_breaks_no_claim(case: s
     story = honest()
     EXPLAINED[case](story)
     assert judged(story) == []
+
+
+ENDS: dict[str, tuple[list[tuple[str, str | None, str | None]], bool]] = {
+    # how the attempts ended, each as state, list and code: whether the next one needs two people
+    "a first refused account": ([("rejected", "status", "AC04")], False),
+    "four refused accounts": ([("rejected", "status", "AC04")] * 4, False),
+    "five refused accounts": ([("rejected", "status", "AC04")] * 5, True),
+    "three monthly limits": ([("rejected", "status", "AM14")] * 3, False),
+    "four monthly limits": ([("rejected", "status", "AM14")] * 4, True),
+    "unclear once": ([("rejected", "status", "MS03")], False),
+    "unclear twice": ([("rejected", "status", "MS03"), ("returned", "return", "NARR")], True),
+    "a code of the other list": ([("returned", "return", "AM14")], True),
+    "a list that nobody names": ([("returned", None, "AC04")], False),
+    "no code": ([("rejected", "status", None)], True),
+    "six attempts of three kinds": ([("rejected", "status", code) for code in ("AC04", "AM02", "TM01") * 2], True),
+    "six attempts, one of which never arrived": (
+        [
+            ("never_arrived", None, None),
+            *[("rejected", "status", code) for code in ("AC04", "AM02", "TM01", "AC04", "AM02")],
+        ],
+        False,
+    ),
+    "seven that never arrived": ([("never_arrived", None, None)] * 7, False),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_two_people_are_needed_where_codes_say_so_or_their_attempts_are_used_up(case: str) -> None:
+    ends, needs_people = ENDS[case]
+    ended = [dict(zip(("state", "code_list", "reason_code"), end, strict=True)) for end in ends]
+    assert (against_the_next(ended) is not None) == needs_people
+
+
+def test_the_judges_reading_of_the_codes_is_the_published_table() -> None:
+    ours = {key: (rule.spacing, rule.retries_max) for key, rule in REMEDIES.rules.items() if key[0] != "end"}
+    assert {key: ("next_month" if one.days is None else one.days, one.times) for key, one in TABLE.items()} == ours
+    alike = {key: {other for other, rule in REMEDIES.rules.items() if rule == REMEDIES.rules[key]} for key in TABLE}
+    assert {key: {other for other, one in TABLE.items() if one == TABLE[key]} for key in TABLE} == alike
 
 
 def test_a_violation_is_told_once() -> None:
