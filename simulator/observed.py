@@ -13,11 +13,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """One run of the decisions that ended well: for which period, at which cut-off, and when it was made."""
+    """One run of the decisions that ended well: for which period, at which cut-off, when it was made, and with what money.
+
+    `funded_idr`: what treasury had handed over by then, None where no funds are kept or nobody noted it.
+    """
 
     period: str
     cut_off: datetime
     at: datetime
+    funded_idr: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,14 @@ class Day:
       `participant_account` is the number as our file asked, with the channel in `bank`.
     - `paid_by_bank_fault`: end-to-end ids that a bank has credited twice, or with another amount, by its own fault: so
       arranged by the world. What the pipeline owes there is an open break, not the absence of the second credit.
-    - `forged`: names of files that no bank made and the world has put among its answers.
+    - `forged`: SHA-256 of files that no bank made and the world has put among its answers.
     - `funded_idr`: what treasury has handed over, None where no funds are kept.
     - `held_people`, `stopped`: who is held by hand, and whether sending is stopped, as the operators last asked and were
       told that it is done.
     - `is_restored`: a copy of the ledger was put back on this day or an earlier one. A copy is of the end of the day before, so
       that nothing is undone that was shown; what the banks had done stays done.
-    - `record`: the exports. `reconciled`: periods that were reconciled after their last piece of evidence was taken.
-    - `derived_again`: by file name, the SHA-256 of the file made anew from the record; only where it was tried (last day).
+    - `record`: the exports.
+    - `derived_again`: by file name, its SHA-256 in another home that has lived through the same; only where there is one (last day).
     - `is_final_day`: the last day: banks have answered all that they ever will, every step was given again until it had
       nothing to do.
     """
@@ -93,7 +97,6 @@ class Day:
     funded_idr: int | None = None
     held_people: frozenset[str] = frozenset()
     stopped: bool = False
-    reconciled: frozenset[str] = frozenset()
     is_restored: bool = False
     derived_again: dict[str, str] = field(default_factory=dict)
     is_final_day: bool = False

@@ -102,7 +102,7 @@ class Office:
             self._redo.add(period)
             return
         self.periods.add(period)
-        self.cut_offs.append(CutOff(period, datetime.fromisoformat(result["cut_off"]), self._now))
+        self._decided(period, result)
         if self._keeps_funds and not self._chance.strikes("desk.money_late", f"{self._today} {period}"):
             self._receive_money(period, result)
         result = self.desk.give("instruct", period=period, maker=MAKER)
@@ -111,6 +111,9 @@ class Office:
         elif isinstance(result, SalurError):
             self._redo.add(period)
         self._has_unsent = True
+
+    def _decided(self, period: str, result: dict[str, Any]) -> None:
+        self.cut_offs.append(CutOff(period, datetime.fromisoformat(result["cut_off"]), self._now, self.funded_idr))
 
     def _receive_money(self, period: str, decided: dict[str, Any]) -> None:
         """Money comes in parts, roughly what the period will ask for; then it is decided again with it."""
@@ -125,7 +128,7 @@ class Office:
             self.since.acts.append(("fund", receipt))
             again = self.desk.give("entitle", period=period)
             if isinstance(again, dict):
-                self.cut_offs.append(CutOff(period, datetime.fromisoformat(again["cut_off"]), self._now))
+                self._decided(period, again)
 
     def _hold_somebody(self) -> None:
         where = self._today.isoformat()

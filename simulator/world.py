@@ -273,7 +273,6 @@ class World:
             funded_idr=office.funded_idr,
             held_people=frozenset(office.held),
             stopped=office.is_stopped,
-            reconciled=frozenset(office.reconciled),
             is_restored=self._is_restored,
             is_final_day=is_final,
         )

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from simulator.observed import CutOff, Day, Row, Violation
-from simulator.oracle.memory import WITHOUT_PAYMENT, Memory, Seen, entitlement_of, named
+from simulator.oracle.memory import WITHOUT_PAYMENT, Entitlement, Memory, Seen, entitlement_of, named
 from simulator.oracle.plain_remedies import OUR_FILE, against_the_next, remedy_of
 from simulator.oracle.plain_rules import (
     INCENTIVE,
@@ -32,6 +32,7 @@ def judge_decisions(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]
         earlier = {other for other, at in last.items() if at < place}
         known = _known(day, seen.runs[place], seen, memory, earlier)
         yield from _of_period(day, known, seen, memory)
+        yield from _held_without_need(day, seen.runs[place], known, seen, memory)
     for reference, row in seen.new.items():
         if row["period"] not in last:
             run = next((run for run in reversed(day.cut_offs_run) if run.period == row["period"]), None)
@@ -118,18 +119,81 @@ def _as_credited(reading: Reading) -> Reading:
 
 def _out_of_order(known: Known, shown: dict[tuple[str, str], Row]) -> Iterator[Violation]:
     """Money goes in the order of due_on, accepted_on, participant; nobody is passed over."""
-    waiting = sorted(
-        (row["due_on"], known.people[who]["accepted_on"], who, benefit, row["decision"])
-        for (who, benefit), row in shown.items()
-        if (row["decision"] == "due" or row["reasons"] == "funds_short")
-        and not any(first.period == known.period for first in known.instructed.get((who, benefit), {}).values())
+    waiting = _in_order(known, shown)
+    short = next((place for place, row in enumerate(waiting) if row["decision"] == "held"), len(waiting))
+    for row in waiting[short:]:
+        if row["decision"] == "due":
+            about = f"{row['participant_id']} {row['benefit']}"
+            yield Violation("funds out of order", about, f"{known.period}: got what an earlier one did not")
+
+
+def _in_order(known: Known, shown: dict[tuple[str, str], Row]) -> list[Row]:
+    """The decisions of a period that ask for money anew, or would but for it, in the order in which it reaches them."""
+
+    def is_kept(key: tuple[str, str]) -> bool:
+        return any(first.period == known.period for first in known.instructed.get(key, {}).values())
+
+    asking = [
+        row
+        for key, row in shown.items()
+        if (row["decision"] == "due" or row["reasons"] == "funds_short") and not is_kept(key)
+    ]
+    return sorted(
+        asking,
+        key=lambda row: (
+            row["due_on"],
+            known.people[row["participant_id"]]["accepted_on"],
+            row["participant_id"],
+            row["benefit"],
+        ),
     )
-    short = next((place for place, each in enumerate(waiting) if each[4] == "held"), len(waiting))
-    for _, _, who, benefit, decision in waiting[short:]:
-        if decision == "due":
-            yield Violation(
-                "funds out of order", f"{who} {benefit}", f"{known.period}: got what an earlier one did not"
-            )
+
+
+def _held_without_need(day: Day, run: CutOff, known: Known, seen: Seen, memory: Memory) -> Iterator[Violation]:
+    """Whoever is first held for want of money asks for more than was left."""
+    if run.funded_idr is None:
+        return
+    left = run.funded_idr - _taken_idr(day, known.period, seen, memory)
+    shown = {
+        (row["participant_id"], row["benefit"]): row for row in day.record.entitlements if row["period"] == known.period
+    }
+    for row in _in_order(known, shown):
+        if row["decision"] == "held":
+            if row["amount_idr"] <= left:
+                about = f"{row['participant_id']} {row['benefit']} {known.period}"
+                yield Violation("held without need", about, f"{row['amount_idr']} asked for, {left} left")
+            return
+        left -= row["amount_idr"]
+
+
+def _taken_idr(day: Day, period: str, seen: Seen, memory: Memory) -> int:
+    """What of the money had somebody else before new payments of this period were decided.
+
+    Each entitlement once: asked for or paid as the day before showed it, come back and kept for its owner, instructed today in
+    another period or again, or due again and not instructed yet. And what was deposited out of the cash.
+    """
+    waiting = {act["subject"] for act in day.record.next_acts if _waits_for_money(act)}
+    taken: dict[Entitlement, int] = {}
+    for reference, row in seen.instructions.items():
+        before = memory.instructions.get(reference)
+        is_again = row["period"] != period or any(
+            one["attempt"] < row["attempt"] and one["state"] != "withdrawn"
+            for one in seen.attempts[entitlement_of(row)]
+        )
+        is_taken = is_again if before is None else before["state"] not in _GAVE_BACK
+        if is_taken or reference in waiting:
+            taken[entitlement_of(row)] = row["amount_idr"]
+    deposited = sum(
+        row["amount_idr"] for row in day.record.journal if (row["debit"], row["credit"]) == ("deposited", "cash")
+    )
+    return sum(taken.values()) + deposited
+
+
+_GAVE_BACK = frozenset({"rejected", "never_arrived", "withdrawn"})
+
+
+def _waits_for_money(act: Row) -> bool:
+    return bool(act["kind"] == "due" or act.get("reasons") == "funds_short")
 
 
 def _not_due(

@@ -1,6 +1,7 @@
 """What the judge is shown on a day, put in order, and what it remembers of the days before."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -30,6 +31,7 @@ class Transfer:
     credits: int = 0
     returns: int = 0
     refusals: int = 0
+    net_idr: int = 0
     back_at: datetime | None = None
 
     @property
@@ -79,6 +81,11 @@ class Memory:
     coming: dict[tuple[str, str], tuple[datetime, int]] = field(default_factory=dict)
     """By kind and subject of an act that comes by itself: since when it is shown, and after how many attempts."""
     brakes: Brakes = field(default_factory=Brakes)
+    held: frozenset[str] = frozenset()
+    is_stopped: bool = False
+    """As the operators were told on the day before."""
+    exempt: set[tuple[str, str]] = field(default_factory=set)
+    """What does not agree and is explained by an open break: claim and subject."""
     told: set[Violation] = field(default_factory=set)
 
 
@@ -111,6 +118,18 @@ class Seen:
         return any(act.get("period", period) == period for act in self._left_out[named(entitlement)])
 
 
+def explained_idr(breaks: Iterable[Row], amounts: Mapping[str, int]) -> int:
+    """How much the open breaks of a bank can explain of a difference: those that are about money, none of them about a payment
+    of ours (`amounts`), which is looked at by itself.
+    """
+    mine = [row for row in breaks if row["kind"] in _ABOUT_MONEY and row["end_to_end_id"] not in amounts]
+    return sum(abs(row["amount_idr"] or 0) for row in mine)
+
+
+_ABOUT_MONEY: Final = frozenset(
+    "amount_differs duplicate ambiguous unknown_to_us credited_not_debited accepted_not_debited reversed_not_debited"
+    " rejected_not_reversed paid_twice contradiction".split()
+)
 _DISPUTING: Final = frozenset({"contradiction", "duplicate", "ambiguous", "rejected_not_reversed", "amount_differs"})
 
 
@@ -118,6 +137,7 @@ def remember(day: Day, seen: Seen, memory: Memory) -> None:
     """Keep what the next day is held against."""
     memory.instructions = seen.instructions
     memory.runs = len(day.cut_offs_run)
+    memory.held, memory.is_stopped = day.held_people, day.stopped
     credited = {
         row["participant_id"]
         for row in day.record.instructions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -43,6 +44,7 @@ BREAK = {
     "file_name": FILE,
     "period": PERIOD,
     "state": "open",
+    "amount_idr": 600_000,
 }
 
 
@@ -244,6 +246,42 @@ def reissued(
 PROPOSED, APPROVED = ("siti", "propose"), ("budi", "approve")
 
 
+def short_of_money(story: Story, funded_idr: int) -> None:
+    """Decided with so much money, and held for want of it."""
+    no_instruction(story)
+    story.other.update(funded_idr=funded_idr)
+    story.runs[:] = [CutOff(PERIOD, CUT_OFF, at(2), funded_idr)]
+    for record in story.records:
+        record["journal"] = [posting(1, "cash", "funder", funded_idr)]
+        record["entitlements"][0].update(decision="held", reasons="funds_short")
+
+
+def returned(story: Story, *kept: dict[str, Any]) -> None:
+    """Credited, reported, and sent back on the last day: whoever owns it needs another account; its money is posted so."""
+    story.records[1] = {**story.records[2]}
+    gone_back(story)
+    story.records[2] = {**story.records[2], "instructions": [instruction("returned", reason_code="AC04")]}
+    story.records[2]["journal"] = [*story.records[2]["journal"], *kept]
+    act = {"subject": REFERENCE, "kind": "needs_account", "due_at": None, "owner": "participant"}
+    story.records[2]["next_acts"] = [act]
+
+
+def forged(story: Story, state: str, rows: int) -> None:
+    """A file that no bank made is among its answers, and is recorded so."""
+    story.other.update(forged=frozenset({"f" * 64}))
+    insert_event(story, 3, at(2, 5), "siti", "received", "f" * 64)
+    details = json.dumps({"bank": "bni", "kind": "statement", "state": state, "rows": rows})
+    for record in story.records:
+        record["events"][3]["details"] = details
+
+
+def sent_a_day_later(story: Story) -> None:
+    """The sending is of the second day; on the first the batch waits."""
+    first = story.records[0]
+    first.update(instructions=[instruction("released")], journal=[], events=first["events"][:3])
+    story.truth[:2] = [[], story.truth[0] + story.truth[1]]
+
+
 def agreed_too_late(story: Story) -> None:
     reissued(story, "AM05", PROPOSED, APPROVED)
     events = story.records[2]["events"]
@@ -349,6 +387,19 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
     ),
     "a journal that is not what stands": (lambda s: s.records[2]["journal"].pop(), {"journal", "money differs"}),
     "funds that the journal has not": (lambda s: s.other.update(funded_idr=900_000), {"journal"}),
+    "held though the money is there": (lambda s: short_of_money(s, 600_000), {"held without need"}),
+    "a return posted as free money": (
+        lambda s: returned(s, posting(3, "cash", "credited")),
+        {"journal"},
+    ),
+    "a claim out of what came back": (
+        lambda s: returned(s, posting(3, "returned", "credited"), posting(4, "receivable", "returned", 999)),
+        {"journal"},
+    ),
+    "repaid by nobody": (
+        lambda s: s.records[2]["journal"].append(posting(9, "receivable", "repaid")),
+        {"journal"},
+    ),
     "more than was funded": (
         lambda s: [
             s.other.update(funded_idr=500_000),
@@ -376,6 +427,41 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
     "a proof that does not hold": (
         lambda s: s.records[1]["proofs"][0].update(right_count=2, holds=False),
         {"proof"},
+    ),
+    "a period that does not add up, beside another's break": (
+        lambda s: [
+            s.records[2]["proofs"][0].update(right_count=2, holds=False, scope=f"{PERIOD} incentive"),
+            add_break(s, kind="contradiction", end_to_end_id="E_OTHER", file_name="OTHER"),
+        ],
+        {"proof"},
+    ),
+    "a bank that does not add up by more than its breaks": (
+        lambda s: [
+            s.records[2]["proofs"][0].update(right_idr=1, holds=False, scope="bni", stage="statement_debits"),
+            add_break(s, kind="unknown_to_us", end_to_end_id=None, file_name=None, amount_idr=1_000),
+        ],
+        {"proof"},
+    ),
+    "a debit beyond what any break is about": (
+        lambda s: [
+            s.truth[1][0].update(amount_idr=9_000_000),
+            add_break(s, kind="date_outside_window", end_to_end_id="E_OTHER", file_name="OTHER", amount_idr=10**8),
+            add_break(s, kind="unknown_to_us", end_to_end_id=None, file_name=None, amount_idr=1_000),
+        ],
+        {"money differs"},
+    ),
+    "a payment lost beside a break of another in its file": (
+        lambda s: [refused(s), add_break(s, end_to_end_id="E_OTHER")],
+        {"lost"},
+    ),
+    "a forged file that is believed": (lambda s: forged(s, "taken", 1), {"forged and believed"}),
+    "sent while the operators were told that sending is stopped": (
+        lambda s: [s.other.update(stopped=True), sent_a_day_later(s)],
+        {"sent against the rules"},
+    ),
+    "sent while the operators were told that they are on hold": (
+        lambda s: [s.other.update(held_people=frozenset({"P-1"})), sent_a_day_later(s)],
+        {"sent against the rules"},
     ),
     "a proof that lies": (lambda s: s.records[1]["proofs"][0].update(holds=False), {"proof"}),
     "a control sum that is not": (lambda s: set_all(s, "files", control_sum_idr=1), {"control sum"}),
@@ -431,6 +517,17 @@ EXPLAINED: dict[str, Change] = {
     "a refusal whose day has not come": lambda s: waits(s, date(2020, 10, 10)),
     "due again and left out with its reason": lambda s: comes_by_itself(s, period=PERIOD),
     "withdrawn, due again and left out with its reason": lambda s: withdrawn_for_good(s, period=PERIOD),
+    "held for want of money": lambda s: short_of_money(s, 599_999),
+    "a return that is kept for its owner": lambda s: returned(s, posting(3, "returned", "credited")),
+    "a bank that does not add up by what its break is about": lambda s: [
+        s.records[2]["proofs"][0].update(right_idr=599_000, holds=False, scope="bni", stage="statement_debits"),
+        add_break(s, kind="unknown_to_us", end_to_end_id=None, file_name=None, amount_idr=1_000),
+    ],
+    "a debit beyond ours with its break": lambda s: [
+        s.truth[1][0].update(amount_idr=601_000),
+        add_break(s, kind="unknown_to_us", end_to_end_id=None, file_name=None, amount_idr=1_000),
+    ],
+    "a forged file that is set aside": lambda s: forged(s, "quarantined", 0),
     "again a day after a time-out": lambda s: reissued(s, "TM01"),
     "again a week after a full wallet": lambda s: reissued(s, "AM02", decided=at(10)),
     "again from the first of the next month": lambda s: reissued(s, "AM14", decided=at(1, month=11)),
