@@ -282,7 +282,7 @@ class Office:
 
     # --- the end --------------------------------------------------------------------------------------------------------
 
-    def finish(self, pause: Callable[[], None]) -> None:
+    def finish(self, pause: Callable[[], None], judge: Callable[[], None]) -> None:
         """Everything that is left: holds and stops end, what waits is decided, released, sent and fetched, until nothing moves.
 
         The month that is then is decided as well: what waited for its day is taken up.
@@ -296,11 +296,13 @@ class Office:
                 self.decide(period)
             self.noon()
             self.afternoon()
+            judge()  # what was decided, by what was known then
             pause()
             self._has_sent, self._last_sent = True, self._today
             self.evening()
             self._work(0)
             self._redo |= self.periods
+            judge()
         for period in sorted(self.periods):
             self.reconcile(period)
         self._work(0)

@@ -5,7 +5,7 @@ The steps and the record are real: they are handed in. The same plan gives the s
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -30,6 +30,7 @@ _LASTING: Final = ("AC01", "AC04", "AC06", "BE01", "BE06", "NOCM")
 """Reasons after which a person links another account."""
 
 Judge = Callable[[Day], list[Violation]]
+"""Says what is broken on a day."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class Played:
     chain_head: str
     trace_digest: str
     last_day: date
+    reissued: int = 0
+    """How many instructions are a second or later attempt."""
+    exempt: Mapping[str, int] = field(default_factory=dict)
+    """By claim: how much did not agree and is explained by an open break."""
 
 
 class Settle(Protocol):
@@ -188,7 +193,7 @@ class World:
         self.chance.calm()
         for desk in self.desks:
             desk.last_words()
-        self.office.finish(self._pause)
+        self.office.finish(self._pause, self.judge)
         self.judge(is_final=True)
         if not self.desk.violations:
             self.desk.violations += [
@@ -290,4 +295,5 @@ class World:
             chain_head=self.pipeline.head(),
             trace_digest=self.trace.hexdigest(),
             last_day=self.agenda.today,
+            reissued=sum(row["attempt"] > 1 for row in self.desk.export("instructions")),
         )

@@ -53,27 +53,42 @@ def main() -> int:
     )
     asked = parser.parse_args()
     wanted = plans(asked.first, asked.count, asked.faults, asked.people, asked.months)
-    began, faults, broken, acts = time.monotonic(), Counter[str](), list[Played](), 0
-    for done, played in enumerate(all_played(wanted, asked.processes, in_order=asked.until_broken), 1):
+    began, ended = time.monotonic(), list[Played]()
+    try:
+        for played in all_played(wanted, asked.processes, in_order=asked.until_broken):
+            ended.append(played)
+            if played.violations:
+                first = played.violations[0]
+                print(f"seed {played.plan.seed}: {first.claim}; {first.subject}: {first.found}", flush=True)
+            pace = (time.monotonic() - began) / len(ended)
+            left = f"{60 / pace:.1f} a minute, about {pace * (len(wanted) - len(ended)):,.0f} s left"
+            print(f"{len(ended)} of {len(wanted)} worlds, {left}", file=sys.stderr)
+            if asked.until_broken and played.violations:
+                break
+    finally:
+        _total(ended, time.monotonic() - began)
+    return 12 if any(played.violations for played in ended) else 0
+
+
+def _total(ended: list[Played], seconds: float) -> None:
+    """What came of the worlds that have ended, be it that the others were broken off."""
+    faults, exempt = Counter[str](), Counter[str]()
+    for played in ended:
         faults.update(played.fault_counts)
-        acts += played.acts
-        if played.violations:
-            broken.append(played)
-            first = played.violations[0]
-            print(f"seed {played.plan.seed}: {first.claim}; {first.subject}: {first.found}", flush=True)
-        pace = (time.monotonic() - began) / done
-        left = pace * (len(wanted) - done)
-        print(f"{done} of {len(wanted)} worlds, {60 / pace:.1f} a minute, about {left:,.0f} s left", file=sys.stderr)
-        if asked.until_broken and broken:
-            return 12
-    print(f"{len(wanted)} worlds, {acts:,} acts, {60 * len(wanted) / (time.monotonic() - began):.1f} seeds a minute.")
-    print(f"{sum(faults.values()):,} faults: {', '.join(f'{n:,} {kind}' for kind, n in sorted(faults.items()))}.")
+        exempt.update(played.exempt)
+    acts = sum(played.acts for played in ended)
+    print(f"{len(ended)} worlds, {acts:,} acts, {60 * len(ended) / max(seconds, 0.001):.1f} seeds a minute.")
+    print(f"{sum(faults.values()):,} faults: {_counts(faults)}.")
+    print(f"{sum(exempt.values()):,} times something did not agree that an open break explains: {_counts(exempt)}.")
+    broken = [played.plan for played in ended if played.violations]
     print(f"{len(broken)} worlds break a claim.")
-    for played in broken:
-        plan = played.plan
+    for plan in broken:
         about = f"--seed {plan.seed} --months {plan.months} --people {len(plan.people)} --faults {plan.profile}"
         print(f"  salur simulate world {about} --shrink")
-    return 12 if broken else 0
+
+
+def _counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{n:,} {kind}" for kind, n in sorted(counts.items())) or "none"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ Written apart: it imports nothing of ours but the plain data that a day is shown
 drop, rules, exports, how events are hashed), and remembers what it was shown before.
 """
 
+from collections import Counter
+
 from simulator.observed import Day, Violation
 from simulator.oracle import acts, back, decisions, money, record
 from simulator.oracle.memory import Memory, Seen, remember
@@ -34,6 +36,11 @@ class Oracle:
 
     def __init__(self) -> None:
         self._memory = Memory()
+
+    @property
+    def exempt(self) -> dict[str, int]:
+        """By claim: how much did not agree so far and is explained by an open break."""
+        return dict(sorted(Counter(claim for claim, _ in self._memory.exempt).items()))
 
     def __call__(self, day: Day) -> list[Violation]:
         """The violations that this day shows for the first time."""

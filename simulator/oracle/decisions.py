@@ -25,8 +25,6 @@ _WAITING = frozenset({_NOT_CREDITED, "not_yet_due"})
 
 def judge_decisions(day: Day, seen: Seen, memory: Memory) -> Iterator[Violation]:
     """Each period decided since the last day, as last decided, against the rules; and all that was newly instructed."""
-    if day.is_final_day:
-        return  # several days pass within it, and what was known at each is not shown
     last = {run.period: place for place, run in enumerate(seen.runs)}
     for place in last.values():
         earlier = {other for other, at in last.items() if at < place}

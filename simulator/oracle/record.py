@@ -48,10 +48,6 @@ def _against_brakes(event: Row, day: Day, seen: Seen, memory: Memory) -> Iterato
     if kind == "submission_intended":
         for found in _sent(event, day, seen, memory):
             yield Violation("sent against the rules", subject, found)
-    elif kind == "received" and subject in day.forged:
-        details = json.loads(event["details"])
-        if details["state"] == "taken" and details["rows"]:
-            yield Violation("forged and believed", subject[:12], f"{details['kind']} of {details['bank']}")
     else:
         _note(event, memory.brakes)
 
@@ -129,6 +125,8 @@ def judge_journal(day: Day, seen: Seen, _memory: Memory) -> Iterator[Violation]:
     for row in day.record.journal:
         if row["amount_idr"] <= 0 or frozenset((row["debit"], row["credit"])) not in _WAYS:
             yield Violation("journal", f"row {row['seq']}", f"moves nothing from {row['credit']} to {row['debit']}")
+        if row.get("evidence") in day.forged:
+            yield Violation("forged and believed", f"row {row['seq']}", f"{row['credit']} to {row['debit']}")
         balances[row["debit"]] += row["amount_idr"]
         balances[row["credit"]] -= row["amount_idr"]
         ways[row["debit"], row["credit"]] += row["amount_idr"]

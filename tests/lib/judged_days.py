@@ -188,3 +188,55 @@ def honest() -> Story:
 
 
 Change = Callable[[Story], Any]
+
+SECOND = "E00000000000002"
+BREAK = {
+    "break_id": "b1",
+    "kind": "contradiction",
+    "bank": "bni",
+    "end_to_end_id": REFERENCE,
+    "file_name": FILE,
+    "period": PERIOD,
+    "state": "open",
+    "amount_idr": 600_000,
+}
+
+
+def ended(story: Story, state: str, code: str = "AM02") -> None:
+    """On the last day the record says that tranche 1 ended without paying, and its money is back."""
+    story.records[2]["instructions"] = [instruction(state, reason_code=code)]
+    story.records[2]["journal"] = [posting(1, "in_transit", "cash"), posting(2, "cash", "in_transit")]
+
+
+def refused(story: Story) -> None:
+    """The bank refuses the transfer, and everybody says so."""
+    story.truth[1] = [movement("debit"), movement("reversal")]
+    ended(story, "rejected")
+
+
+def again(story: Story, **other: Any) -> None:
+    """A second attempt stands in the record of the last day, beside the first."""
+    rows = story.records[2]["instructions"]
+    rows.append(instruction("submitted", end_to_end_id=SECOND, attempt=2, file_name="F-2.xml", batch="B-2", **other))
+    totals = {"transaction_count": 1, "control_sum_idr": 600_000}
+    story.records[2]["files"].append({**story.records[2]["files"][0], "file_name": "F-2.xml", "batch": "B-2", **totals})
+    story.records[2]["batches"].append({"batch": "B-2", **totals})
+    story.records[2]["journal"].append(posting(3, "in_transit", "cash"))
+    story.last = {}
+
+
+def set_all(story: Story, table: str, **values: Any) -> None:
+    for record in story.records:
+        for row in record[table]:
+            row.update(values)
+
+
+def add_break(story: Story, **other: Any) -> None:
+    story.records[2]["breaks"].append({**BREAK, **other})
+
+
+def insert_event(story: Story, place: int, *what: Any, **details: Any) -> None:
+    for record in story.records:
+        record["events"].insert(place, event(0, *what, **details))
+        for number, row in enumerate(record["events"], 1):
+            row["seq"] = number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,10 +9,8 @@ import pytest
 
 from ledger import chain
 from ledger.instants import to_micros
-from schemas.remedies import REMEDIES
 from simulator.observed import CutOff, Violation
 from simulator.oracle import Oracle
-from simulator.oracle.plain_remedies import TABLE, against_the_next
 from simulator.oracle.record import event_hash
 from tests.lib.judged_days import (
     BATCH,
@@ -23,29 +20,24 @@ from tests.lib.judged_days import (
     NIK,
     PERIOD,
     REFERENCE,
+    SECOND,
     Change,
     Story,
+    add_break,
+    again,
     at,
     claim,
+    ended,
     event,
     honest,
+    insert_event,
     instruction,
     known,
     movement,
     posting,
+    refused,
+    set_all,
 )
-
-SECOND = "E00000000000002"
-BREAK = {
-    "break_id": "b1",
-    "kind": "contradiction",
-    "bank": "bni",
-    "end_to_end_id": REFERENCE,
-    "file_name": FILE,
-    "period": PERIOD,
-    "state": "open",
-    "amount_idr": 600_000,
-}
 
 
 def judged(story: Story) -> list[Violation]:
@@ -55,46 +47,6 @@ def judged(story: Story) -> list[Violation]:
 
 def claims(story: Story) -> set[str]:
     return {violation.claim for violation in judged(story)}
-
-
-def ended(story: Story, state: str, code: str = "AM02") -> None:
-    """On the last day the record says that tranche 1 ended without paying, and its money is back."""
-    story.records[2]["instructions"] = [instruction(state, reason_code=code)]
-    story.records[2]["journal"] = [posting(1, "in_transit", "cash"), posting(2, "cash", "in_transit")]
-
-
-def refused(story: Story) -> None:
-    """The bank refuses the transfer, and everybody says so."""
-    story.truth[1] = [movement("debit"), movement("reversal")]
-    ended(story, "rejected")
-
-
-def again(story: Story, **other: Any) -> None:
-    """A second attempt stands in the record of the last day, beside the first."""
-    rows = story.records[2]["instructions"]
-    rows.append(instruction("submitted", end_to_end_id=SECOND, attempt=2, file_name="F-2.xml", batch="B-2", **other))
-    totals = {"transaction_count": 1, "control_sum_idr": 600_000}
-    story.records[2]["files"].append({**story.records[2]["files"][0], "file_name": "F-2.xml", "batch": "B-2", **totals})
-    story.records[2]["batches"].append({"batch": "B-2", **totals})
-    story.records[2]["journal"].append(posting(3, "in_transit", "cash"))
-    story.last = {}
-
-
-def set_all(story: Story, table: str, **values: Any) -> None:
-    for record in story.records:
-        for row in record[table]:
-            row.update(values)
-
-
-def add_break(story: Story, **other: Any) -> None:
-    story.records[2]["breaks"].append({**BREAK, **other})
-
-
-def insert_event(story: Story, place: int, *what: Any, **details: Any) -> None:
-    for record in story.records:
-        record["events"].insert(place, event(0, *what, **details))
-        for number, row in enumerate(record["events"], 1):
-            row["seq"] = number
 
 
 def test_an_honest_programme_has_nothing_that_is_broken() -> None:
@@ -264,15 +216,6 @@ def returned(story: Story, *kept: dict[str, Any]) -> None:
     story.records[2]["journal"] = [*story.records[2]["journal"], *kept]
     act = {"subject": REFERENCE, "kind": "needs_account", "due_at": None, "owner": "participant"}
     story.records[2]["next_acts"] = [act]
-
-
-def forged(story: Story, state: str, rows: int) -> None:
-    """A file that no bank made is among its answers, and is recorded so."""
-    story.other.update(forged=frozenset({"f" * 64}))
-    insert_event(story, 3, at(2, 5), "siti", "received", "f" * 64)
-    details = json.dumps({"bank": "bni", "kind": "statement", "state": state, "rows": rows})
-    for record in story.records:
-        record["events"][3]["details"] = details
 
 
 def sent_a_day_later(story: Story) -> None:
@@ -454,7 +397,10 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
         lambda s: [refused(s), add_break(s, end_to_end_id="E_OTHER")],
         {"lost"},
     ),
-    "a forged file that is believed": (lambda s: forged(s, "taken", 1), {"forged and believed"}),
+    "a forged file that is believed": (
+        lambda s: [s.other.update(forged=frozenset({"f" * 64})), s.records[2]["journal"][1].update(evidence="f" * 64)],
+        {"forged and believed"},
+    ),
     "sent while the operators were told that sending is stopped": (
         lambda s: [s.other.update(stopped=True), sent_a_day_later(s)],
         {"sent against the rules"},
@@ -527,7 +473,6 @@ EXPLAINED: dict[str, Change] = {
         s.truth[1][0].update(amount_idr=601_000),
         add_break(s, kind="unknown_to_us", end_to_end_id=None, file_name=None, amount_idr=1_000),
     ],
-    "a forged file that is set aside": lambda s: forged(s, "quarantined", 0),
     "again a day after a time-out": lambda s: reissued(s, "TM01"),
     "again a week after a full wallet": lambda s: reissued(s, "AM02", decided=at(10)),
     "again from the first of the next month": lambda s: reissued(s, "AM14", decided=at(1, month=11)),
@@ -545,44 +490,6 @@ def test_what_is_a_banks_doing_or_has_its_break_or_owner_breaks_no_claim(case: s
     story = honest()
     EXPLAINED[case](story)
     assert judged(story) == []
-
-
-ENDS: dict[str, tuple[list[tuple[str, str | None, str | None]], bool]] = {
-    # how the attempts ended, each as state, list and code: whether the next one needs two people
-    "a first refused account": ([("rejected", "status", "AC04")], False),
-    "four refused accounts": ([("rejected", "status", "AC04")] * 4, False),
-    "five refused accounts": ([("rejected", "status", "AC04")] * 5, True),
-    "three monthly limits": ([("rejected", "status", "AM14")] * 3, False),
-    "four monthly limits": ([("rejected", "status", "AM14")] * 4, True),
-    "unclear once": ([("rejected", "status", "MS03")], False),
-    "unclear twice": ([("rejected", "status", "MS03"), ("returned", "return", "NARR")], True),
-    "a code of the other list": ([("returned", "return", "AM14")], True),
-    "a list that nobody names": ([("returned", None, "AC04")], False),
-    "no code": ([("rejected", "status", None)], True),
-    "six attempts of three kinds": ([("rejected", "status", code) for code in ("AC04", "AM02", "TM01") * 2], True),
-    "six attempts, one of which never arrived": (
-        [
-            ("never_arrived", None, None),
-            *[("rejected", "status", code) for code in ("AC04", "AM02", "TM01", "AC04", "AM02")],
-        ],
-        False,
-    ),
-    "seven that never arrived": ([("never_arrived", None, None)] * 7, False),
-}
-
-
-@pytest.mark.parametrize("case", ENDS)
-def test_two_people_are_needed_where_codes_say_so_or_their_attempts_are_used_up(case: str) -> None:
-    ends, needs_people = ENDS[case]
-    ended = [dict(zip(("state", "code_list", "reason_code"), end, strict=True)) for end in ends]
-    assert (against_the_next(ended) is not None) == needs_people
-
-
-def test_the_judges_reading_of_the_codes_is_the_published_table() -> None:
-    ours = {key: (rule.spacing, rule.retries_max) for key, rule in REMEDIES.rules.items() if key[0] != "end"}
-    assert {key: ("next_month" if one.days is None else one.days, one.times) for key, one in TABLE.items()} == ours
-    alike = {key: {other for other, rule in REMEDIES.rules.items() if rule == REMEDIES.rules[key]} for key in TABLE}
-    assert {key: {other for other, one in TABLE.items() if one == TABLE[key]} for key in TABLE} == alike
 
 
 def test_a_violation_is_told_once() -> None:
