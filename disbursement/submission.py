@@ -25,7 +25,7 @@ from banks.exchange import BankConnection, BankRefuses, BankUnreachable, HostKey
 from banks.profiles import Profile, profiles
 from disbursement.release import PURPOSE, batch_digest
 from disbursement.traces import refuse_forgotten, refuse_traces
-from ledger import chain, consent, journal, marks, queries, store, unknowns
+from ledger import chain, consent, journal, marks, queries, reissues, store, unknowns
 from ledger.house import House
 from ledger.instants import to_micros
 from ledger.keyring import sha256_hex
@@ -92,7 +92,8 @@ def withdraw(house: House, connection: Connection, batch: str, person: str, reas
     event = chain.append(connection, at=house.at, actor=person, kind="withdrawn", subject=batch, details=details)
     move_files(connection, batch, _UNSENT, "withdrawn", event, house.at)
     kept = rows.select(["participant_id", "benefit", "sequence", "attempt"]).to_pylist()
-    end = {"end": "withdrawn", "code_list": None, "reason_code": None, "evidence": event, "at": to_micros(house.at)}
+    at = reissues.at_of_an_end(connection, house.at)
+    end = {"end": "withdrawn", "code_list": None, "reason_code": None, "evidence": event, "at": at}
     return store.insert(connection, store.attempt_ends, [row | end for row in kept])
 
 

@@ -488,7 +488,7 @@ def at_of_an_end(connection: sa.Connection, at: datetime) -> int:
 
 
 def _ended_since(connection: sa.Connection, at_us: int) -> set[str]:
-    """References of the attempts whose end was recorded at or after an instant."""
+    """References of the attempts that ended at or after an instant, or were followed by one that did: what is withdrawn frees them."""
     return {name for (name,) in store.rows(connection, _ends_since(), since=at_us)}
 
 
@@ -497,7 +497,7 @@ def _ends_since() -> sa.Select[Any]:
     i, e = store.instructions.c, store.attempt_ends.c
     return (
         sa.select(i.end_to_end_id)
-        .join(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in KEY)))
+        .join(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in _ENTITLEMENT), i.attempt <= e.attempt))
         .where(e.at >= sa.bindparam("since"))
     )
 

@@ -222,6 +222,24 @@ def test_an_end_by_a_letter_after_a_run_by_a_clock_ahead_is_not_lost(tmp_path: P
     assert verdicts(story) == {who(1): "undecided"}
 
 
+def test_a_reissue_that_is_withdrawn_after_the_next_month_was_decided_is_with_somebody(tmp_path: Path) -> None:
+    story = Story(tmp_path, {(who(1), 1, 1): "TM01"})
+    story.begin(2)
+    story.month(2020, 6)
+    story.at += timedelta(days=1)
+    paying.entitle(story.house, "2020-06")
+    assert paying.instruct(story.house, "2020-06", "siti")["reissued"] == 1
+    story.at = datetime(2020, 7, 20, 3, tzinfo=UTC)
+    paying.entitle(story.house, "2020-07")
+    assert verdicts(story) == {}, "its second attempt waits to be released"
+    (batch,) = (row["batch"] for row in queries.batches(story.house.store) if row["state"] == "drafted")
+    paying.reject(replace(story.house, at=story.at - timedelta(days=1)), batch, "budi", "uji")
+    assert verdicts(story) == {who(1): "undecided"}
+    proving.reconcile(story.house, "2020-06")
+    paying.entitle(story.house, "2020-07")
+    assert verdicts(story) == {who(1): "due"}
+
+
 def test_a_run_in_a_time_that_has_not_come_is_passed_over_once_people_say_so(tmp_path: Path) -> None:
     story = Story(tmp_path, {(who(1), 1, 1): "TM01"})
     story.begin(2)
