@@ -27,6 +27,8 @@ def test_a_case_is_resolved_by_one_person_and_approved_by_another(instructed: Sa
     instructed.ask("exceptions", "assign", first, "--as", "siti", "--to", "siti", at=LATE)
     instructed.ask("exceptions", "comment", first, "--as", "siti", "--note", "bank ditanya", at=LATE)
     instructed.ask("exceptions", "approve", first, "--as", "budi", code=10, at=LATE)
+    resolve = ("exceptions", "resolve", first, "--as", "siti", "--reason", "jawaban menyusul")
+    instructed.ask(*resolve, "--outcome", "paid", code=2, at=LATE)  # nobody says that it may have been paid
     instructed.ask("exceptions", "resolve", first, "--as", "siti", "--reason", "jawaban menyusul", at=LATE)
     instructed.ask("exceptions", "approve", first, "--as", " SITI", code=13, at=LATE)
     instructed.ask("exceptions", "approve", first, "--as", "budi", at=LATE)
