@@ -186,7 +186,7 @@ def take(
         raise InputRejected(
             f"{format_idr(amount_idr)} are not there to be deposited: {format_idr(there)} are.",
             "The rest is paid, on its way, or owed to somebody. Returned payments go whole.",
-            "See: salur money, salur trial-balance",
+            "See: salur money, salur trial-balance. What is due is decided anew by salur entitle.",
         )
     parts.append(Part("cash", None, None, fiscal_year, left))
     return Taken(merged(parts), items)
