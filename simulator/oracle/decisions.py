@@ -181,7 +181,7 @@ def _taken_idr(day: Day, period: str, seen: Seen, memory: Memory) -> int:
         is_taken = is_again if before is None else before["state"] not in _GAVE_BACK
         if is_taken or reference in waiting:
             taken[entitlement_of(row)] = row["amount_idr"]
-    deposited = sum(
+    deposited: int = sum(
         row["amount_idr"] for row in day.record.journal if (row["debit"], row["credit"]) == ("deposited", "cash")
     )
     return sum(taken.values()) + deposited
