@@ -1,6 +1,7 @@
 """What is claimed back from participants, what they repaid, and what went to the treasury: the questions about it."""
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -81,15 +82,20 @@ def claimed(connection: sa.Connection) -> set[str]:
 
 def standing(connection: sa.Connection) -> pa.Table:
     """The payments of each claim that is confirmed and not cancelled: end_to_end_id, claim, and repaid_idr of the whole claim."""
+    schema = pa.schema([("end_to_end_id", TEXT), ("claim", TEXT), ("repaid_idr", WHOLE)])
+    return store.read(connection, _standing(), schema, values={})
+
+
+@cache
+def _standing() -> sa.Select[Any]:
     a, r, t = store.claim_acts.c, store.repayments.c, store.claim_items.c
     repaid = sa.select(r.claim, whole(r.amount_idr).label("repaid_idr")).group_by(r.claim).subquery()
-    query = (
+    return (
         sa.select(t.end_to_end_id, t.claim, sa.func.coalesce(repaid.c.repaid_idr, 0).label("repaid_idr"))
         .outerjoin(repaid, repaid.c.claim == t.claim)
         .where(t.claim.in_(sa.select(a.claim).where(a.act == "confirmed")), t.claim.not_in(_cancelled()))
         .order_by(t.end_to_end_id, t.claim)
     )
-    return store.read(connection, query, pa.schema([("end_to_end_id", TEXT), ("claim", TEXT), ("repaid_idr", WHOLE)]))
 
 
 def claims_of_period(connection: sa.Connection, period: str) -> set[str]:

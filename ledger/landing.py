@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -53,14 +54,14 @@ def add(connection: sa.Connection, name: str, rows: pa.Table) -> int:
 
 def last_arrival(connection: sa.Connection, name: str) -> int:
     """Up to which ARRIVAL the rows of a table are earlier ones."""
-    query = sa.select(sa.func.max(_arrival(connection, name))).select_from(TABLES[name])
+    query = sa.select(sa.func.max(_arrival(False, name))).select_from(TABLES[name])
     return 0 if _knows_its_own(connection) else int(connection.scalar(query) or 0)
 
 
-def _arrival(connection: sa.Connection, name: str) -> sa.Label[int]:
+def _arrival(knows_its_own: bool, name: str) -> sa.Label[int]:
     """SQLite numbers rows as they come; PostgreSQL tells beside a row which transaction added it."""
     column = "{0}.rowid"
-    if _knows_its_own(connection):
+    if knows_its_own:
         column = "CASE WHEN {0}.xmin = CAST(pg_current_xact_id() AS xid) THEN 1 ELSE 0 END"
     return sa.literal_column(column.format(TABLES[name].name), sa.BigInteger()).label(ARRIVAL)
 
@@ -69,13 +70,13 @@ def _knows_its_own(connection: sa.Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
-def _repeated(name: str, drop_id: str | None = None) -> sa.Subquery:
-    """The keys of a source table with more than one distinct row (and at least one of the given drop)."""
+def _repeated(name: str, of_a_drop: bool = False) -> sa.Subquery:
+    """The keys of a source table with more than one distinct row (and at least one of the drop that is asked for)."""
     table = TABLES[name]
     keys = [table.c[key] for key in KEYS[name]]
     query = sa.select(*keys).group_by(*keys).having(sa.func.count() > 1)
-    if drop_id is not None:
-        query = query.having(sa.func.sum(sa.case((table.c.drop_id == drop_id, 1), else_=0)) > 0)
+    if of_a_drop:
+        query = query.having(sa.func.sum(sa.case((table.c.drop_id == sa.bindparam("drop_id"), 1), else_=0)) > 0)
     return query.subquery()
 
 
@@ -85,9 +86,14 @@ def _on(name: str, repeated: sa.Subquery) -> sa.ColumnElement[bool]:
 
 def of_one_row(connection: sa.Connection, name: str, wanted: Sequence[str]) -> pa.Table:
     """The rows of keys that have one row."""
+    return store.read(connection, _of_one_row(name, *wanted), values={})
+
+
+@cache
+def _of_one_row(name: str, *wanted: str) -> sa.Select[Any]:
     repeated = _repeated(name)
     query = sa.select(*(TABLES[name].c[column] for column in wanted)).outerjoin(repeated, _on(name, repeated))
-    return store.read(connection, query.where(repeated.c[KEYS[name][0]].is_(None)))
+    return query.where(repeated.c[KEYS[name][0]].is_(None))
 
 
 def of_several_rows(
@@ -97,11 +103,17 @@ def of_several_rows(
 
     `wanted` are columns of the table, and ARRIVAL.
     """
-    repeated = _repeated(name, drop_id)
+    query = _of_several_rows(name, drop_id is not None, _knows_its_own(connection), *wanted)
+    return store.read(connection, query, values=store.given(drop_id=drop_id))
+
+
+@cache
+def _of_several_rows(name: str, of_a_drop: bool, knows_its_own: bool, *wanted: str) -> sa.Select[Any]:
+    repeated = _repeated(name, of_a_drop)
     query = sa.select(
-        *(_arrival(connection, name) if column == ARRIVAL else TABLES[name].c[column] for column in wanted)
+        *(_arrival(knows_its_own, name) if column == ARRIVAL else TABLES[name].c[column] for column in wanted)
     )
-    return store.read(connection, query.join(repeated, _on(name, repeated)))
+    return query.join(repeated, _on(name, repeated))
 
 
 def set_aside(connection: sa.Connection, rows: Iterable[dict[str, Any]]) -> int:

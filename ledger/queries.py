@@ -231,11 +231,15 @@ def open_amount_idr(connection: sa.Connection) -> int:
 
     What came back and is owed again is not among it: see `ledger.returned`.
     """
+    return sum(int(amount_idr) for query in _open_amounts() for (amount_idr,) in store.rows(connection, query))
+
+
+@cache
+def _open_amounts() -> tuple[sa.Select[Any], sa.Select[Any]]:
     source, i, e = _with_ends()
     d = store.deposits.c
     asked = sa.select(sa.func.coalesce(sa.func.sum(i.amount_idr), 0)).select_from(source).where(e.end.is_(None))
-    paid_back = sa.select(sa.func.coalesce(sa.func.sum(d.cash_idr + d.returned_idr), 0))
-    return sum(int(connection.scalar(query) or 0) for query in (asked, paid_back))
+    return asked, sa.select(sa.func.coalesce(sa.func.sum(d.cash_idr + d.returned_idr), 0))
 
 
 def funded_idr(connection: sa.Connection) -> int | None:

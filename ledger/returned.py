@@ -6,7 +6,7 @@ these the money is owed as before, and stands where it came from.
 """
 
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -76,8 +76,8 @@ def owed(until_us: int = EVER) -> sa.Subquery:
 def gone(connection: sa.Connection) -> dict[str, str]:
     """The account that the money of each returned payment stands in now, where it is no longer `returned`."""
     return {
-        **dict.fromkeys(connection.scalars(sent_again()), "cash"),
-        **dict.fromkeys(connection.scalars(deposited()), "deposited"),
+        **dict.fromkeys((name for (name,) in store.rows(connection, sent_again())), "cash"),
+        **dict.fromkeys((name for (name,) in store.rows(connection, deposited())), "deposited"),
     }
 
 
@@ -101,8 +101,14 @@ def owed_idr(connection: sa.Connection) -> int:
     """Whole rupiah that came back, were not deposited, and have no later attempt that is open or paid: not free, though
     nobody is asked to pay them.
     """
+    ((amount_idr,),) = store.rows(connection, _owed_idr())
+    return int(amount_idr)
+
+
+@cache
+def _owed_idr() -> sa.Select[Any]:
     found = owed()
-    return int(connection.scalar(sa.select(whole(found.c.amount_idr)).where(not_drawn_up_again(found))) or 0)
+    return sa.select(whole(found.c.amount_idr)).where(not_drawn_up_again(found))
 
 
 class Behind(NamedTuple):

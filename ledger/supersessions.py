@@ -24,9 +24,11 @@ def name_of(key: Key) -> str:
 
 def acts(connection: sa.Connection) -> list[dict[str, Any]]:
     """What people did, in order: bank, evidence, statement_id, by_evidence, by_statement_id, act, reason, person, at."""
-    query = sa.select(store.supersession_acts).order_by(store.supersession_acts.c.seq)
-    rows: list[dict[str, Any]] = store.read(connection, query).to_pylist()
+    rows: list[dict[str, Any]] = store.read(connection, _ACTS, values={}).to_pylist()
     return rows
+
+
+_ACTS = sa.select(store.supersession_acts).order_by(store.supersession_acts.c.seq)
 
 
 def in_force(connection: sa.Connection) -> dict[Key, Key]:

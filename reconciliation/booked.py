@@ -11,7 +11,6 @@ Each booked row ends in one place; `placed` names it, and each place's rupiah ca
 """
 
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.breaks import Findings
+from reconciliation.lookup import beside
 from reconciliation.notices import NO_REFERENCE
 from reconciliation.sides import Flags, Numbers, Ours, first_rows, one_piece, to_flags, to_groups, to_numbers
 from reconciliation.statements import STATEMENT_KEY, Statements, only_booked
@@ -88,8 +88,8 @@ class _Reader:
         )
         self.reference = one_piece(self.reference)
         bank = ours.bank_numbers(rows["bank"])
-        with ThreadPoolExecutor(max_workers=1) as beside:  # the payments are looked up while the rest is worked out
-            finding = beside.submit(ours.find, bank, self.reference)
+        with beside(len(rows)) as begin:  # the payments are looked up while the rest is worked out
+            finding = begin(ours.find, bank, self.reference)
             by_reference = [ours.find_files(bank, self.reference, name) for name in _FILE_NAMES]
             self.file_referred = np.maximum(*by_reference)
             self.file = _one_file([ours.find_files(bank, rows[name], name) for name in _FILE_NAMES] + by_reference)
@@ -98,7 +98,7 @@ class _Reader:
             is_next = np.diff(self.statement, prepend=-1) | np.diff(to_numbers(rows["entry_number"], 0), prepend=-1)
             self.entry: Numbers = np.cumsum(is_next != 0) - 1
             self.amount, self.entry_amount = self._amounts()
-            known = finding.result()
+            known = finding()
         self.position: Numbers = np.where(np.append(ours.was_sent, False)[known], known, -1)
         self.unsent: Numbers = np.where(self.position < 0, known, -1)
         self.periods = self._periods()

@@ -5,6 +5,11 @@ their top bits after a multiplication, all at once; whoever is not left in its p
 goes into the next, smaller table. What is found is compared as a whole, so the answer is exact whatever the bits are.
 """
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -16,6 +21,27 @@ Words = npt.NDArray[np.uint64]
 _BYTES_MAX = 16
 _SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 """Odd numbers without pattern: multiplied by them, texts that differ in their last letters differ in their top bits."""
+
+
+_WORTH_A_THREAD = 10_000
+
+
+@contextmanager
+def beside(row_count: int) -> Iterator[Callable[..., Callable[[], Any]]]:
+    """Begins work in another thread, where there are rows enough to be worth one, or does it at once; gives what to ask for the result.
+
+    For work that lets go of Python's lock.
+    """
+    if row_count < _WORTH_A_THREAD:
+        yield _at_once
+        return
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        yield lambda work, *arguments: thread.submit(work, *arguments).result
+
+
+def _at_once(work: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    result = work(*arguments)
+    return lambda: result
 
 
 def positions(wanted: pa.Array, among: pa.Array) -> Numbers:

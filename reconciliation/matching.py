@@ -12,7 +12,6 @@ Money that comes back where none went out, by any evidence, moves nothing: `reco
 """
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +30,7 @@ from reconciliation.contradictions import (
     tell_reused_reports,
 )
 from reconciliation.lateness import tell_late
+from reconciliation.lookup import beside
 from reconciliation.notices import tell_notices
 from reconciliation.reported import DEBITED, IN_FLIGHT, Reported, read_reports
 from reconciliation.sides import Flags, Numbers, Ours, one_piece, to_flags
@@ -87,10 +87,10 @@ def match(
     or statement names; `period` stands on those of evidence that names nothing of ours.
     """
     assert at.tzinfo is not None, "an instant with an offset"
-    with ThreadPoolExecutor(max_workers=1) as beside:  # neither looks at the other, and both let go of Python's lock
-        taking = beside.submit(take_once, statements, entries)
+    with beside(len(sent)) as begin:  # neither looks at the other
+        taking = begin(take_once, statements, entries)
         ours = Ours(sent, files)
-        taken = taking.result()
+        taken = taking()
     findings = Findings(period, {file.name: file.period for file in ours.files if file.period})
     reported = read_reports(ours, responses, modes, findings)
     booked = read_entries(ours, taken, reported.rejected, reported.rank >= DEBITED, findings)

@@ -71,6 +71,8 @@ def _fetch(
     house: House, line: BankConnection, files: list[exchange.RemoteFile], errors: list[SalurError]
 ) -> list[Fetched]:
     """Fetch, keep and read, one by one, the listed files that were not fetched before; one that cannot be had never keeps others."""
+    if not files:
+        return []
     with house.store.reading() as connection:
         fetched, known = queries.recorded_names(connection, line.code), queries.received(connection, line.code)
     received: list[Fetched] = []

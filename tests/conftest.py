@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("could not run here (fails under CI=true)")
         for report in sorted(skipped, key=lambda one: one.nodeid):
             terminalreporter.write_line(f"{report.nodeid}: {_reason(report)}")
+
+
+@pytest.fixture
+def banks_err_in_silence() -> Iterator[None]:
+    """What banks send in a simulated world is wrong on purpose; nobody reads of it in a log."""
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture

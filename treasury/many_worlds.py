@@ -34,9 +34,18 @@ def _quiet() -> None:
 
 
 def all_played(wanted: list[Plan], processes: int, *, in_order: bool = False) -> Iterator[Played]:
-    """The worlds as they end, in whatever order unless that of their seeds is asked for."""
+    """The worlds as they end, in whatever order unless that of their seeds is asked for.
+
+    So many as there are processes, the first, ask Great Expectations too.
+    """
+    asked = [(plan, number < processes) for number, plan in enumerate(wanted)]
     with multiprocessing.get_context("spawn").Pool(processes, _quiet) as pool:
-        yield from (pool.imap if in_order else pool.imap_unordered)(play, wanted)
+        yield from (pool.imap if in_order else pool.imap_unordered)(_played, asked)
+
+
+def _played(asked: tuple[Plan, bool]) -> Played:
+    plan, asks_library = asked
+    return play(plan, asks_library=asks_library)
 
 
 def main() -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,11 @@ from simulator.shrink import shrink
 from simulator.world import Plan, Played
 from treasury.worlds import play
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("banks_err_in_silence")]
 
 ONCE_BROKEN = sorted((Path(__file__).parents[1] / "worlds").glob("*.json"))
+briefly = partial(play, asks_library=False)
 SMALL = Plan(5, 1, tuple(range(1, 13)))
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """What banks send in a world is wrong on purpose; nobody reads of it here."""
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.timeout(600)
@@ -40,16 +32,16 @@ def test_a_whole_programme_breaks_no_claim(seed: int, months: int, people: int, 
 
 @pytest.mark.timeout(600)
 def test_the_same_seed_gives_the_same_chain_and_the_same_trace() -> None:
-    once, again = play(SMALL), play(SMALL)
+    once, again = briefly(SMALL), briefly(SMALL)
     assert (once.chain_head, once.trace_digest) == (again.chain_head, again.trace_digest)
-    assert play(replace(SMALL, seed=6)).chain_head != once.chain_head
+    assert briefly(replace(SMALL, seed=6)).chain_head != once.chain_head
 
 
 @pytest.mark.timeout(600)
 def test_what_struck_is_a_plan_that_gives_the_same_world() -> None:
-    once = play(SMALL)
+    once = briefly(SMALL)
     plan = Plan.from_json(replace(SMALL, faults=once.faults).to_json())
-    assert play(plan).chain_head == once.chain_head
+    assert briefly(plan).chain_head == once.chain_head
 
 
 @pytest.mark.timeout(600)
@@ -57,19 +49,19 @@ def test_a_ledger_that_went_back_is_recovered_on_the_day_and_nothing_else_differ
     days = [f"{year}-{month:02}-{day:02}" for year in (2020, 2021) for month in range(1, 13) for day in (2, 3, 4, 13)]
     faults = tuple(Fault("desk.ledger_restored", day) for day in days)
     told: list[str] = []
-    played = play(replace(SMALL, faults=faults), None, told.append)
+    played = briefly(replace(SMALL, faults=faults), None, told.append)
     assert played.violations == ()
     assert played.fault_counts["desk.ledger_restored"] >= 1
     assert sum(line.endswith("the ledger is yesterday's again") for line in told) == sum(
         line.endswith("nothing is forgotten") for line in told
     )
-    assert played.credits == play(replace(SMALL, faults=())).credits
+    assert played.credits == briefly(replace(SMALL, faults=())).credits
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", ONCE_BROKEN, ids=lambda path: path.stem)
 def test_a_world_that_once_broke_a_claim_holds(path: Path) -> None:
-    played = play(Plan.from_json(path.read_text(encoding="utf-8")))
+    played = briefly(Plan.from_json(path.read_text(encoding="utf-8")))
     assert played.violations == ()
     assert played.faults, "what struck is kept in the plan, and strikes still"
     if "reissue" in path.stem:
@@ -81,7 +73,7 @@ def test_a_failing_world_is_made_as_small_as_what_it_needs() -> None:
     from simulator.observed import Violation
 
     needed = Fault("net.acknowledgement_lost", "bni 2020-06-02 4")
-    world = play(SMALL)
+    world = briefly(SMALL)
 
     def stand_in(plan: Plan, _until: object = None) -> Played:
         fails = 7 in plan.people and needed in (plan.faults or ())
@@ -103,4 +95,4 @@ def test_what_is_no_plan_is_refused(text: str) -> None:
 
 def test_an_unknown_profile_of_faults_is_refused() -> None:
     with pytest.raises(WrongUsage, match="no profile"):
-        play(replace(SMALL, profile="merciless"))
+        briefly(replace(SMALL, profile="merciless"))
