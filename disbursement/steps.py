@@ -447,7 +447,7 @@ def _act(
     key: dict[str, str],
     subject: str,
 ) -> None:
-    if not reason.strip():
+    if act in ("stop", "hold") and not reason.strip():
         raise WrongUsage(f"`salur {act}` needs a reason.", "Whoever is kept from going on reads it.", "Give --reason.")
     seq = store.next_seq(connection, table)
     row = {"seq": seq, "act": act, "reason": reason, "person": house.actor, "at": to_micros(house.at), **key}

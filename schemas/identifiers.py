@@ -280,8 +280,9 @@ def check_person(name: str) -> None:
 
     Raises `InputRejected`.
     """
-    scripts = {unicodedata.name(one, "?").split()[0] for one in name if unicodedata.category(one)[0] == "L"}
-    if len(scripts) > 1 or any(unicodedata.category(one) in _UNSEEN for one in name):
+    inner = name.strip()  # blanks around a name are nobody's, and `same_person` knows
+    scripts = {unicodedata.name(one, "?").split()[0] for one in inner if unicodedata.category(one)[0] == "L"}
+    if len(scripts) > 1 or any(unicodedata.category(one) in _UNSEEN for one in inner):
         raise InputRejected(
             "This name of a person has letters of two scripts, or characters that are not seen.",
             "It could be read as another person's, and two people would be one.",

@@ -14,7 +14,7 @@ from disbursement import steps as paying
 from ledger import queries
 from ledger.house import House
 from reconciliation import steps as proving
-from schemas.errors import InputRejected, PersonNeeded, SalurError
+from schemas.errors import InputRejected, PersonNeeded, SalurError, WrongUsage
 from tests.lib.joined import AT, COUNT, PERIOD, batch_of, instructed, opened, release, unproved
 from tests.lib.small_home import instruction_states
 from treasury import cycle, exports
@@ -102,3 +102,10 @@ def test_what_was_sent_cannot_be_rejected(house: House, tmp_path: Path) -> None:
     later = replace(house)
     assert code_of(lambda: paying.reject(later, batch_of(house)["batch"], "budi", "uji")) == InputRejected.exit_code
     assert set(instruction_states(house).values()) == {"submitted"}
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_brake_needs_a_reason_since_it_keeps_others_from_going_on(house: House, reason: str) -> None:
+    for act in (lambda: paying.brake(house, "stop", reason), lambda: paying.hold(house, "CONTOH0001", "hold", reason)):
+        assert code_of(act) == WrongUsage.exit_code
+    assert exports.status(house, PERIOD)["stopped"] is None
