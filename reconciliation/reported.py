@@ -8,7 +8,8 @@ level that is there speaks; what it does not name inherits from above, as far as
     positives_only   what is not named is silent
 
 A rejected group or batch rejects all in it. PART never speaks of a single payment. A rejection for a duplicate is no
-rejection: it says that the payment is there already, and it must never free the money to be sent again.
+rejection: it says that the payment is there already, and it must never free the money to be sent again. What a report
+names and says nothing usable of (another amount, an unknown code, two statuses, a duplicate) inherits nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -81,7 +82,10 @@ class Reported:
 
 
 class _Said(NamedTuple):
-    """What one report says of one file: at its upper levels, and of the transactions that it names."""
+    """What one report says of one file: at its upper levels, and of the transactions that it names.
+
+    `mentioned` are positions that it names in a way that cannot be used: of them, its upper levels say nothing either.
+    """
 
     file: int
     covering: int
@@ -90,6 +94,7 @@ class _Said(NamedTuple):
     is_part: bool
     rows: Numbers
     positions: Numbers
+    mentioned: Numbers
 
 
 def read_reports(ours: Ours, responses: pa.Table, modes: Mapping[str, str], findings: Findings) -> Reported:
@@ -125,8 +130,9 @@ def _apply(reported: Reported, ours: Ours, said: _Said, meaning: Numbers, mode: 
     assert mode in RESPONSE_MODES, f"a response mode, not {mode}"
     _note(reported, said.positions, meaning[said.rows], said.rows, TRANSACTION)
     members = ours.members(said.file)
-    unnamed = members[~np.isin(members, said.positions)] if len(said.positions) else members
-    names_some = len(said.positions) > 0
+    named = np.concatenate([said.positions, said.mentioned])
+    names_some = len(named) > 0
+    unnamed = members[~np.isin(members, named)] if names_some else members
     rule, covering = said.covering_rule, said.covering
     if covering == REJECTED:
         _tell_levels_apart(ours, said, meaning, findings)
@@ -209,6 +215,9 @@ class _Reader:
         self.named = np.zeros(len(ours), dtype=bool)
         self.named[self.position[self.position >= 0]] = True
         self.usable = self._usable()
+        unused = np.flatnonzero(~self.usable & (self.position >= 0))
+        self.unused: Numbers = unused[np.argsort(self.evidence[unused], kind="stable")]
+        """Rows that name a payment of ours and do not count, by their report."""
 
     def _meanings(self) -> Numbers:
         """What each row says of money; SILENT for what is no status of ours or speaks of nobody in particular."""
@@ -318,13 +327,18 @@ class _Reader:
         return again
 
     def _tell_amounts(self, usable: Flags) -> Flags:
-        stated = to_flags(pc.is_valid(self.rows["amount_idr"])) & usable & (self.position >= 0)
-        amounts = to_numbers(self.rows["amount_idr"], 0)
+        """Rows that state another amount than ours, or one that is no whole rupiah: of those, nothing is believed."""
+        has_currency = to_flags(pc.is_valid(self.rows["currency"]))
+        stated = (to_flags(pc.is_valid(self.rows["amount_idr"])) | has_currency) & usable & (self.position >= 0)
+        amounts = to_numbers(self.rows["amount_idr"], -1)
         wrong = np.zeros(len(stated), dtype=bool)
         wrong[stated] = amounts[stated] != self.ours.amount[self.position[stated]]
         for row in np.flatnonzero(wrong).tolist():
             expected = int(self.ours.amount[self.position[row]])
-            self._add("amount_differs", row, expected, int(amounts[row]), "status report")
+            other = f"no whole rupiah, {self._cell('currency', row)}"
+            self._add(
+                "amount_differs", row, expected, int(amounts[row]) if amounts[row] >= 0 else other, "status report"
+            )
         return wrong
 
     def _tell_unsent(self, usable: Flags) -> Flags:
@@ -404,4 +418,12 @@ class _Reader:
                 covering, covering_row, rule = int(self.meaning[first]), first, level
                 is_part = statuses[0] == "PART"
         file_at = int(self.file[int(rows[0])])
-        return _Said(file_at, covering, covering_row, rule, is_part, named, self.position[named])
+        mentioned = self._mentioned(int(self.evidence[int(rows[0])]), file_at)
+        return _Said(file_at, covering, covering_row, rule, is_part, named, self.position[named], mentioned)
+
+    def _mentioned(self, evidence: int, file: int) -> Numbers:
+        """The payments of a file that a report names by rows that do not count."""
+        start, end = np.searchsorted(self.evidence[self.unused], [evidence, evidence + 1])
+        positions = self.position[self.unused[start:end]]
+        mine: Numbers = positions[self.ours.file[positions] == file]
+        return mine

@@ -159,7 +159,7 @@ TABLES: dict[str, Table] = {
             _table(
                 "responses.v1",
                 "level message_id? payment_information_id? end_to_end_id? status? reason_code? reason_text? amount_idr?"
-                " transaction_count? control_sum_idr? report_id?",
+                " currency? transaction_count? control_sum_idr? report_id?",
                 "",
             ),
             _table(

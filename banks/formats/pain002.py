@@ -20,6 +20,8 @@ RECORDS = ("OrgnlGrpInfAndSts", "OrgnlPmtInfAndSts", "TxInfAndSts")
 LAYOUT = Layout("pain.002", 3, 14, "CstmrPmtStsRpt", "pain002.yaml", RECORDS)
 TRANSFER_FIELDS = ("part", "row", "key", "end_to_end_id", "status", "amount", "currency")
 BATCH_FIELDS = ("payment_information_id", "batch_status", "transaction_count", "control_sum")
+NO_CURRENCY = "XXX"
+"""ISO 4217 for no currency: stands where an amount names none, so that it is seen that an amount was stated."""
 
 
 class StatusReport(NamedTuple):
@@ -157,5 +159,8 @@ def _transaction_rows(message: Message, batches: pa.Table, transfers: pa.Table, 
             "reason_code": code,
             "reason_text": text,
             "amount_idr": rupiah(amount, currency, findings, "an amount"),
+            "currency": pc.coalesce(
+                currency, pc.if_else(pc.is_valid(amount), NO_CURRENCY, pa.scalar(None, pa.string()))
+            ),
         }
     )

@@ -28,7 +28,9 @@ def plain_status_report(data: bytes) -> list[Row]:
         for transfer in _at(block, "TxInfAndSts"):
             row = _response("transaction", transfer, message_id, block_id, status="TxSts")
             row["end_to_end_id"] = _reference(_text(transfer, "OrgnlEndToEndId"))
-            row["amount_idr"] = _rupiah(next(iter(_at(transfer, "OrgnlTxRef/Amt/InstdAmt")), None))
+            amount = next(iter(_at(transfer, "OrgnlTxRef/Amt/InstdAmt")), None)
+            row["amount_idr"] = _rupiah(amount)
+            row["currency"] = None if amount is None else amount.get("Ccy") or ("XXX" if _own(amount) else None)
             rows.append(row)
     return [row | {"report_id": report_id} for row in rows]
 
@@ -45,6 +47,7 @@ def _response(level: str, element: etree._Element, message_id: str | None, block
         "reason_code": code,
         "reason_text": text,
         "amount_idr": None,
+        "currency": None,
         "transaction_count": int(count) if count else None,
         "control_sum_idr": _whole(_text(element, "OrgnlCtrlSum")),
     }

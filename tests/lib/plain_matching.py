@@ -104,11 +104,18 @@ def _claims(world: World, sent: Row, files: dict[str, Row]) -> list[tuple[str, i
         ):
             reports[row["evidence"]].append(row)
     claims = []
-    for rows in reports.values():
-        rank, how = _said(rows, sent, world.modes[file["channel"]])
+    for evidence, rows in reports.items():
+        rank, how = _said(rows, sent, world.modes[file["channel"]], _named(world, evidence, file))
         if rank:
             claims.append((how, rank))
     return claims
+
+
+def _named(world: World, evidence: str, file: Row) -> set[str]:
+    """The file's payments that a report names, be it in a way that cannot be used."""
+    members = {row["end_to_end_id"] for row in world.sent if row["file_name"] == file["file_name"]}
+    rows = [row for row in world.responses if row["evidence"] == evidence and row["bank"] == file["channel"]]
+    return members & {row["end_to_end_id"] for row in rows if row["level"] == "transaction"}
 
 
 def _is_usable(world: World, row: Row, file: Row) -> bool:
@@ -120,12 +127,13 @@ def _is_usable(world: World, row: Row, file: Row) -> bool:
     if row["level"] != "transaction":
         return status in RANK or status in ("RJCT", "PART")
     mine = [s for s in world.sent if s["end_to_end_id"] == row["end_to_end_id"] and s["file_name"] == file["file_name"]]
-    if not mine or row.get("amount_idr") not in (None, mine[0]["amount_idr"]):
+    stated = row.get("amount_idr", -1 if row.get("currency") else None)
+    if not mine or stated not in (None, mine[0]["amount_idr"]):
         return False
     return status in RANK or status == "RJCT"
 
 
-def _said(rows: list[Row], sent: Row, mode: str) -> tuple[int, str]:
+def _said(rows: list[Row], sent: Row, mode: str, named: set[str]) -> tuple[int, str]:
     """What one report says of the instruction, and how."""
     answers: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -134,18 +142,22 @@ def _said(rows: list[Row], sent: Row, mode: str) -> tuple[int, str]:
     clear = {e: statuses.pop() for e, statuses in answers.items() if len(statuses) == 1}
     if sent["end_to_end_id"] in clear:
         return _rank(clear[sent["end_to_end_id"]]), "name"
-    upper = None
-    for level in ("file", "batch"):
-        for row in rows:
-            if row["level"] == level:
-                upper = row["status"]
+    if sent["end_to_end_id"] in named:
+        return 0, ""
+    upper = _upper(rows)
     if upper == "RJCT":
         return 5, "file"
-    if clear or upper == "PART":
+    if named or upper == "PART":
         if mode != "exceptions_only":
             return 0, ""
         return (2 if upper in (None, "PART") else _rank(upper)), "agreement"
     return (_rank(upper) if upper else 0), "file"
+
+
+def _upper(rows: list[Row]) -> str | None:
+    """What the batch says, else the file."""
+    by_level = {row["level"]: row["status"] for row in rows if row["level"] != "transaction"}
+    return by_level.get("batch", by_level.get("file"))
 
 
 def _rank(status: str) -> int:

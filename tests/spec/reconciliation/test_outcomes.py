@@ -195,6 +195,30 @@ def test_an_answer_with_another_amount_is_a_break_and_moves_nothing() -> None:
     assert (row["kind"], row["expected"], row["found"]) == ("amount_differs", "600000", "60000")
 
 
+@pytest.mark.parametrize("status", ["ACCC", "RJCT AC04", "ACTC"])
+@pytest.mark.parametrize("currency", ["USD", "IDR", "XXX"])
+def test_an_answer_whose_amount_is_no_whole_rupiah_is_a_break_and_moves_nothing(status: str, currency: str) -> None:
+    made = world(mode="exceptions_only")
+    made.report("F1", {"E1": status}, group="ACCC", currency=currency)
+    matched = made.matched()
+    assert states(matched) == {"E1": "submitted", "E2": "credited", "E3": "credited"}
+    row = matched.breaks.to_pylist()[0]
+    assert (row["kind"], row["expected"], row["found"]) == ("amount_differs", "600000", f"no whole rupiah, {currency}")
+    assert row["end_to_end_id"] == "E1"
+
+
+@pytest.mark.parametrize("mode", ["full", "exceptions_only", "positives_only"])
+@pytest.mark.parametrize("group", ["ACCC", "RJCT AC04"])
+@pytest.mark.parametrize("named", ["RJCT AM05", "ZZZZ"])
+def test_a_payment_that_is_named_and_not_understood_does_not_go_with_its_file(
+    mode: str, group: str, named: str
+) -> None:
+    made = world(mode=mode)
+    made.report("F1", {"E1": named}, group=group)
+    assert states(made.matched())["E1"] == "submitted"
+    assert ("duplicate" if named.startswith("RJCT") else "unknown_code", "E1") in breaks(made.matched())
+
+
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
