@@ -10,9 +10,9 @@ import io
 import os
 import posixpath
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import fsspec
 import pyarrow as pa
@@ -25,6 +25,7 @@ from schemas.failpoints import around, parts
 
 CHUNK_BYTES = 4 * 1024 * 1024
 _TAG_BYTES = 16
+Made = TypeVar("Made")
 MARKS = "marks"
 """The folder of empty objects whose names are keys of the archive: see `ledger.marks`."""
 
@@ -37,6 +38,17 @@ class Archive:
         self._keyring = keyring
         self.tables: dict[str, pa.Table] | None = None
         """Tables read from here, kept by their key where somebody reads the same ones a thousand times: a rehearsal of months."""
+        self._made: dict[str, tuple[Hashable, Any]] = {}
+
+    def once(self, what: str, of: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` makes of things kept here, which never change, and which `of` names; where tables are kept, the last is too."""
+        if self.tables is None:
+            return make()
+        last = self._made.get(what)
+        if last is None or last[0] != of:
+            last = self._made[what] = (of, make())
+        made: Made = last[1]
+        return made
 
     def _path(self, key: str) -> str:
         return posixpath.join(self._root, key[:2], key)

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.codes import BREAKS
 from schemas.tables import TABLES
@@ -133,8 +134,10 @@ def tell_unreadable(inbound: pa.Table, findings: Findings) -> None:
 
     `inbound`: every file received, oldest first, with bank, file_name, sha256, state (`quarantined`, `taken`) and reason.
     """
+    if "quarantined" not in pc.unique(inbound["state"]).to_pylist():
+        return
     last: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in inbound.to_pylist():
+    for row in inbound.select(["bank", "file_name", "sha256", "state", "reason"]).to_pylist():
         last[row["bank"], row["file_name"]] = row
     for (bank, _), row in last.items():
         if row["state"] == "quarantined":

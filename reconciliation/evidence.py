@@ -1,9 +1,9 @@
 """Evidence in and out of the ledger: what banks sent, as the tables that matching takes, and the cases on breaks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +15,14 @@ from banks.profiles import profiles
 from ledger import queries, store, supersessions
 from ledger.archive import Archive
 from ledger.house import House
+from ledger.inbound import TakenFile, taken_files
 from ledger.instants import from_micros, jakarta_date, to_micros
 from ledger.parquet import get_table, put_table
 from ledger.store import Connection
 from reconciliation.exceptions import Case, case_of, worklist
 from reconciliation.inbox import NOTIFICATION, STATEMENT, STATUS_REPORT, TAKEN, Received
 from reconciliation.shown import shown
-from reconciliation.statements import STATEMENT_KEY
+from reconciliation.statements import STATEMENT_KEY, Statements, take_once
 from schemas.errors import PersonNeeded, WrongUsage
 from schemas.fields import INSTANT, TEXT, WHOLE
 from schemas.tables import TABLES
@@ -80,32 +81,52 @@ def periods_of(connection: Connection, received: Iterable[Received]) -> list[str
     return sorted(queries.periods_named(connection, messages | references, blocks | references, sorted(references)))
 
 
-def load(connection: Connection, archive: Archive) -> dict[str, pa.Table]:
-    """`responses`, `statements` (with `superseded_by`) and `entries` of every file taken, each row with its bank, evidence and order, the kind of
-    its file (entries are told by a `statement` or a `notification`) and, of a status report, when the bank wrote it.
+class Evidence(NamedTuple):
+    """All that banks have sent, in tables: each row with its bank, evidence and order, the kind of its file (entries are told by a
+    `statement` or a `notification`) and, of a status report, when the bank wrote it; of a statement `superseded_by`.
+
+    `stated` is what counts of statements and entries (`take_once`), worked out when it is asked for.
     """
-    files: dict[str, list[dict[str, Any]]] = {"responses": [], "statements": [], "entries": []}
-    tables: dict[str, list[pa.Table]] = {name: [] for name in files}
-    for row in queries.inbound(connection).to_pylist():
-        if row["state"] == TAKEN:
-            for name, key in zip(_TABLES[row["kind"]], row["archive_key"].split(), strict=True):
-                files[name].append(row)
-                tables[name].append(get_table(archive, key))
-    loaded = {name: _with_whence(name, tables[name], files[name]) for name in files}
+
+    responses: pa.Table
+    statements: pa.Table
+    entries: pa.Table
+    stated: Callable[[], Statements]
+
+
+def load(connection: Connection, archive: Archive) -> Evidence:
+    """Everything that every file taken says."""
+    files = taken_files(connection, TAKEN)
     by = {key: supersessions.name_of(other) for key, other in supersessions.in_force(connection).items()}
-    keys = (tuple(row.values()) for row in loaded["statements"].select(STATEMENT_KEY).to_pylist())
+    known = (tuple(files), tuple(sorted(by.items())))
+    responses, statements, entries = archive.once("evidence", known, partial(_read, archive, files, by))
+    stated = partial(archive.once, "statements", known, partial(take_once, statements, entries))
+    return Evidence(responses, statements, entries, stated)
+
+
+def _read(archive: Archive, files: list[TakenFile], by: Mapping[supersessions.Key, str]) -> list[pa.Table]:
+    """`responses`, `statements` and `entries` of the files."""
+    whence: dict[str, list[TakenFile]] = {"responses": [], "statements": [], "entries": []}
+    tables: dict[str, list[pa.Table]] = {name: [] for name in whence}
+    for file in files:
+        for name, key in zip(_TABLES[file.kind], file.archive_key.split(), strict=True):
+            whence[name].append(file)
+            tables[name].append(get_table(archive, key))
+    responses, statements, entries = (_with_whence(name, tables[name], whence[name]) for name in whence)
+    keys = (tuple(row.values()) for row in statements.select(STATEMENT_KEY).to_pylist())
     set_aside = pa.array([by.get(key) for key in keys], TEXT)
-    return loaded | {"statements": loaded["statements"].append_column(SUPERSEDED, set_aside)}
+    return [responses, statements.append_column(SUPERSEDED, set_aside), entries]
 
 
-def _with_whence(name: str, tables: list[pa.Table], files: list[dict[str, Any]]) -> pa.Table:
+def _with_whence(name: str, tables: list[pa.Table], files: list[TakenFile]) -> pa.Table:
     """The tables as one, each row with what its file says of it."""
     schema = TABLES[f"{name}.v1"].schema
     whole = pa.concat_tables([schema.empty_table(), *tables], promote_options="default")
     file_of_row = pa.array(np.repeat(np.arange(len(tables)), [table.num_rows for table in tables]))
     for field in [*_WHENCE, *_MORE[name]]:
-        said = pa.array([file[_COLUMN_OF.get(field.name, field.name)] for file in files], field.type)
-        whole = whole.append_column(field, said.take(file_of_row))
+        said = [getattr(file, _COLUMN_OF.get(field.name, field.name)) for file in files]
+        column = pa.array(said, WHOLE).view(INSTANT) if field.type == INSTANT else pa.array(said, field.type)
+        whole = whole.append_column(field, column.take(file_of_row))
     return whole
 
 

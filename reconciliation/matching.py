@@ -11,9 +11,10 @@ what is proved is a break beside the state, never over it, and always leaves the
 Money that comes back where none went out, by any evidence, moves nothing: `reconciliation.booked` makes it a break.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +35,7 @@ from reconciliation.lookup import beside
 from reconciliation.notices import tell_notices
 from reconciliation.reported import DEBITED, IN_FLIGHT, Reported, read_reports
 from reconciliation.sides import Flags, Numbers, Ours, one_piece, to_flags
-from reconciliation.statements import check_statements, take_once
+from reconciliation.statements import Statements, check_statements, take_once
 from schemas.codes import INSTRUCTION_STATES, MOVES, is_classified
 from schemas.tables import TABLES, conform
 
@@ -86,9 +87,25 @@ def match(
     with benefit, sequence, attempt, last_payment_date and state tells payments twice and after lapse as well. `modes`: each bank's response mode. A break without a file has the period of the files that the same report
     or statement names; `period` stands on those of evidence that names nothing of ours.
     """
+    return match_stated(
+        sent, files, responses, partial(take_once, statements, entries), modes=modes, period=period, at=at
+    )
+
+
+def match_stated(
+    sent: pa.Table,
+    files: pa.Table,
+    responses: pa.Table,
+    stated: Callable[[], Statements],
+    *,
+    modes: Mapping[str, str],
+    period: str,
+    at: datetime,
+) -> Matched:
+    """As `match`; `stated` is `take_once` of all statements and entries, or remembers what it said of them."""
     assert at.tzinfo is not None, "an instant with an offset"
     with beside(len(sent)) as begin:  # neither looks at the other
-        taking = begin(take_once, statements, entries)
+        taking = begin(stated)
         ours = Ours(sent, files)
         taken = taking()
     findings = Findings(period, {file.name: file.period for file in ours.files if file.period})

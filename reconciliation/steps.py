@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,29 +9,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from banks import exchange
-from banks.calendars import CalendarMissing, next_banking_day
 from banks.exchange import BankConnection
-from banks.profiles import Profile, profiles
-from ledger import chain, claims, clock, consent, journal, queries, reissues, returned, store, unknowns
+from banks.profiles import profiles
+from ledger import chain, clock, consent, journal, queries, reissues, returned, store, unknowns
 from ledger.gate import Gate
 from ledger.house import House
-from ledger.instants import from_micros, jakarta_date, to_micros
+from ledger.instants import to_micros
 from ledger.parquet import put_table
 from ledger.store import Connection
 from reconciliation import evidence
-from reconciliation.breaks import Findings, is_late, tell_unreadable
-from reconciliation.contradictions import tell_claimed
+from reconciliation.breaks import is_late
 from reconciliation.exceptions import PURPOSE, Case, act, digest, follow, with_outcome
 from reconciliation.inbox import Received, take
-from reconciliation.lateness import hold_silence
-from reconciliation.matching import Matched, file_states, hold_moves, match, reach
+from reconciliation.looking import Found, look, with_deadlines
+from reconciliation.matching import file_states, reach
 from reconciliation.proof import Again, Books, prove
 from reconciliation.reports.pack_check import breaks_digest, proofs_digest
 from reconciliation.reports.written import write_report
-from reconciliation.sides import IN_WRITING
 from schemas.codes import FINAL_WITHOUT_PAYMENT
 from schemas.errors import InputRejected, ProofFailed, SalurError, first_of
-from schemas.fields import DATE, INSTANT
+from schemas.fields import INSTANT
 from schemas.money import format_idr
 from schemas.tables import TABLES
 
@@ -120,8 +116,8 @@ def _settle(house: House, fetched: list[Fetched]) -> dict[str, Any]:
             for each in fetched:
                 _save(house, connection, each)
             periods = evidence.periods_of(connection, received)
-            for period in periods:
-                _record(house, connection, _match(house, connection, period))
+            for found in look(house, connection).each(periods) if periods else ():
+                _record(house, connection, found)
             gate.keep(connection)
     files = [
         {"bank": one.bank, "file_name": one.file_name, "kind": one.kind, "state": one.state, "reason": one.reason}
@@ -146,102 +142,11 @@ def unreconciled(house: House) -> list[str]:
     that ended; and those of files of which a bank says nothing past its deadline, which a reconciliation makes unknown.
     """
     with house.store.reading() as connection:
-        files = _with_deadlines(connection, queries.file_rows(connection), profiles()).to_pylist()
+        files = with_deadlines(connection, queries.file_rows(connection), profiles()).to_pylist()
         silent = {
             row["period"] for row in files if row["state"] == "submitted" and is_late(row["answer_due_at"], house.at)
         }
         return sorted({*queries.unreconciled_periods(connection), *silent})
-
-
-class Found(NamedTuple):
-    """What matching found for one period, and what the record says so far.
-
-    `matches` (matches.v1) is of the period's instructions, `was` their rows as recorded before, in the same order;
-    `refused` (breaks.v1) are moves that the record does not allow, files that could not be read, and payments under a claim that
-    came back; `lapsed`
-    (end_to_end_id, file_name, amount_idr, answer_due_at) those that silence makes unknown now.
-    """
-
-    matched: Matched
-    matches: pa.Table
-    refused: pa.Table
-    was: pa.Table
-    lapsed: pa.Table
-
-
-def _match(house: House, connection: Connection, period: str) -> Found:
-    """Everything sent against everything received, for one period; what the record refuses to move is kept as it is."""
-    known = profiles()
-    sent = queries.instruction_rows(connection)
-    files = _with_deadlines(connection, queries.file_rows(connection), known)
-    received = evidence.load(connection, house.archive)
-    words = unknowns.on_written_word(connection)
-    matched = match(
-        _with_words(sent, words),
-        files,
-        received["responses"],
-        received["statements"],
-        received["entries"],
-        modes={code: profile.response_mode for code, profile in known.items()},
-        period=period,
-        at=house.at,
-    )
-    banks = dict(zip(files.column("file_name").to_pylist(), files.column("channel").to_pylist(), strict=True))
-    recorded = sent.select(["end_to_end_id", "state"])
-    silences = hold_silence(matched.matches, recorded, files, _with_new_deadlines(words, sent, known), house.at)
-    matches, refused = hold_moves(silences.matches, recorded, banks, period)
-    beside = Findings(period, {})
-    tell_unreadable(queries.inbound(connection), beside)
-    ours = sent.filter(pc.equal(sent.column("period"), period))
-    mine = matches.filter(pc.is_in(matches["end_to_end_id"], value_set=ours["end_to_end_id"].combine_chunks()))
-    tell_claimed(mine, claims.standing(connection), banks, beside)
-    refused = pa.concat_tables([refused, beside.table()])
-    was = ours.take(pc.index_in(mine["end_to_end_id"], ours["end_to_end_id"].combine_chunks()))
-    is_mine = pc.is_in(silences.lapsed["end_to_end_id"], value_set=ours["end_to_end_id"].combine_chunks())
-    return Found(matched, mine, refused, was, silences.lapsed.filter(is_mine))
-
-
-def _with_words(sent: pa.Table, words: pa.Table) -> pa.Table:
-    """What was sent, with whether a bank's written answer says how it ended: one that only says it was received does not."""
-    has_word = pc.is_in(sent["end_to_end_id"], value_set=words["end_to_end_id"].combine_chunks())
-    return sent.append_column(IN_WRITING, pc.and_(has_word, pc.not_equal(sent["state"], "submitted")))
-
-
-def _with_new_deadlines(words: pa.Table, sent: pa.Table, known: Mapping[str, Profile]) -> pa.Table:
-    """Until when a bank that has written must say more, of each instruction that stands on its word: end_to_end_id, answer_due_at."""
-    channels = sent["channel"].take(pc.index_in(words["end_to_end_id"], sent["end_to_end_id"].combine_chunks()))
-    due = [
-        at + timedelta(hours=known[channel].status_report_hours)
-        for at, channel in zip(words["at"].to_pylist(), channels.to_pylist(), strict=True)
-    ]
-    return words.select(["end_to_end_id"]).append_column(pa.field("answer_due_at", INSTANT), pa.array(due, INSTANT))
-
-
-def _with_deadlines(connection: Connection, files: pa.Table, known: Mapping[str, Profile]) -> pa.Table:
-    """Until when each bank must have answered and booked, from its profile; null for files that were not sent."""
-    submitted = unknowns.sent_at(connection)
-    answers: list[datetime | None] = []
-    statements: list[date | None] = []
-    for row in files.to_pylist():
-        sent_at = from_micros(submitted[row["file_name"]]) if row["file_name"] in submitted else None
-        profile = known[row["channel"]]
-        answers.append(sent_at and sent_at + timedelta(hours=profile.status_report_hours))
-        from_day = sent_at and max(jakarta_date(sent_at), row["execution_date"])
-        statements.append(from_day and _days_after(profile, from_day))
-    files = files.append_column(pa.field("answer_due_at", INSTANT), pa.array(answers, INSTANT))
-    for name in ("statement_due_on", "reversal_due_on"):
-        files = files.append_column(pa.field(name, DATE), pa.array(statements, DATE))
-    return files
-
-
-def _days_after(profile: Profile, day: date) -> date | None:
-    """So many banking days later; None where the calendar does not reach: then nothing is late yet."""
-    try:
-        for _ in range(profile.statement_banking_days):
-            day = next_banking_day(profile.calendar, day)
-    except CalendarMissing:
-        return None
-    return day
 
 
 def _record(house: House, connection: Connection, found: Found) -> None:
@@ -357,7 +262,7 @@ def reconcile(house: House, period: str) -> dict[str, Any]:
     house = clock.in_order(house)
     with Gate(house, "reconcile", f"reconcile {period} {house.at.isoformat()}", period) as gate:
         with house.store.transaction() as connection:
-            found = _match(house, connection, period)
+            found = look(house, connection).within(period)
             gate.check("matches.v1", found.matches)
             gate.stop_if_failed()
             _record(house, connection, found)
@@ -429,9 +334,8 @@ def _save_run(
 
     A run that finds what the last one found adds nothing.
     """
-    matched, matches, refused = found.matched, found.matches, found.refused
-    differences = pa.concat_tables([matched.breaks, refused]).to_pylist()
-    mine = {row["break_id"]: row for row in differences if row["period"] == period}
+    matches = found.matches
+    mine = {row["break_id"]: row for row in found.breaks.to_pylist() if row["period"] == period}
     kinds = dict(sorted(Counter(row["kind"] for row in mine.values()).items()))
     key = put_table(house.archive, matches)
     changed, acts = _news(connection, period, mine)

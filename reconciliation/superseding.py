@@ -11,7 +11,7 @@ from ledger.house import House
 from ledger.store import Connection
 from ledger.supersessions import Key, name_of
 from reconciliation import evidence
-from reconciliation.statements import STATEMENT_KEY, Statements, adds_up, movements, take_once
+from reconciliation.statements import STATEMENT_KEY, Statements, adds_up, movements
 from schemas.errors import InputRejected
 
 COUNTS, SUPERSEDED, WRITTEN_LATER, REPEATED = "counts", "superseded", "superseded by a later one", "repeated"
@@ -41,8 +41,8 @@ _SHOWN = ("bank", "account", "statement_id", "sequence_number", "from_date", "to
 
 def _statements(house: House, connection: Connection) -> dict[Key, dict[str, Any]]:
     received = evidence.load(connection, house.archive)
-    statements, entries = received["statements"], received["entries"]
-    taken = take_once(statements, entries)
+    statements, entries = received.statements, received.entries
+    taken = received.stated()
     counting = {_key(row) for row in taken.statements.select(STATEMENT_KEY).to_pylist()}
     later = {_key(other) for _, other in taken.conflicts}
     found = {}

@@ -67,7 +67,8 @@ def _instructions(_: House, connection: store.Connection, period: str | None) ->
 def _answers(name: str, house: House, connection: store.Connection, period: str | None) -> pa.Table:
     """`responses` or `entries`: all of them, or those that name a file or an instruction of the period."""
     # A bank's own words may name people and accounts: they stay in the archive, sealed.
-    rows = evidence.load(connection, house.archive)[name].drop_columns(["reason_text"])
+    said: pa.Table = getattr(evidence.load(connection, house.archive), name)
+    rows = said.drop_columns(["reason_text"])
     if period is None:
         return rows
     mine = queries.instruction_rows(connection, period=period)

@@ -46,7 +46,7 @@ def gather(house: House, period: str) -> CycleFacts:
             trained_due=counted("trained_due", with_training(due(decisions), learned)),
             trained_paid=counted("trained_paid", with_training(instructed, learned)),
             standing=_conform("standing", audit.standing(connection)),
-            sides=counted("sides", sides_of(instructed, files, said["responses"], said["entries"])),
+            sides=counted("sides", sides_of(instructed, files, said.responses, said.entries)),
             totals=totals(instructed, files, batches),
             decisions_people=_conform("decisions_people", audit.decisions_people(connection)),
             funds=_conform("funds", queries.whole(connection, "funds").sort_by("reference")),
@@ -73,7 +73,7 @@ def gather(house: House, period: str) -> CycleFacts:
             quarantine=_conform("quarantine", audit.quarantined(connection)),
             files=_conform("files", files),
             inbound=_conform("inbound", queries.inbound(connection)),
-            balances=_balances(said["statements"]),
+            balances=_balances(said.statements),
         )
 
 

@@ -134,9 +134,9 @@ def _tables(house: House, connection: store.Connection, facts: CycleFacts) -> di
         "files": files,
         "batches": facts.batches,
         "consents": audit.consents(connection),
-        "responses": _about(said["responses"], concerning),
-        "statements": _about(said["statements"], concerning),
-        "entries": _about(said["entries"], concerning),
+        "responses": _about(said.responses, concerning),
+        "statements": _about(said.statements, concerning),
+        "entries": _about(said.entries, concerning),
         "inbound": facts.inbound,
         "matches": _matches(house, connection, period),
         "breaks": facts.breaks,
@@ -174,13 +174,13 @@ def _matches(house: House, connection: store.Connection, period: str) -> pa.Tabl
 _REFERENCES = ("end_to_end_id", "message_id", "payment_information_id")
 
 
-def _files_about(said: Mapping[str, pa.Table], instructions: pa.Table, files: pa.Table) -> pa.Array:
+def _files_about(said: evidence.Evidence, instructions: pa.Table, files: pa.Table) -> pa.Array:
     """The SHA-256 of the received files that name a payment or a file of the period."""
     found: set[str] = set()
-    for name in ("responses", "entries"):
+    for rows in (said.responses, said.entries):
         for column in _REFERENCES:
             ours = (instructions if column == "end_to_end_id" else files)[column].combine_chunks()
-            named = said[name].filter(pc.is_in(said[name][column], ours))
+            named = rows.filter(pc.is_in(rows[column], ours))
             found.update(pc.unique(named["evidence"]).to_pylist())
     return pa.array(sorted(found), pa.string())
 
