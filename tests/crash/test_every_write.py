@@ -42,16 +42,14 @@ from tests.lib.crashing import Killed, Left, World, all_in_children, done, in_ch
 from tests.lib.sftp_folders import Address, sftp_folders
 from treasury.house import CONFIG, init_house
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 REPORT = "report"
 
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[Path]:
-    """A folder in memory where there is one: thousands of small files are synced."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="salur-crash-") as folder:
+    with tempfile.TemporaryDirectory(prefix="salur-crash-") as folder:
         yield Path(folder)
 
 

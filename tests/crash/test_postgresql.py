@@ -14,7 +14,7 @@ from tests.lib.crashing import World, all_in_children, in_child
 from tests.lib.databases import Server
 from tests.lib.sftp_folders import sftp_folders
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("postgresql"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.needs("postgresql")]
 
 LAST = "outcomes"
 """After it a cycle only reads."""

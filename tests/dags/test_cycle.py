@@ -31,7 +31,6 @@ from treasury.house import init_house, open_house
 pytestmark = [
     pytest.mark.needs("airflow", "chromium"),
     pytest.mark.slow,
-    pytest.mark.timeout(900),
 ]
 PEOPLE = 300
 WAIT_SECONDS_MAX = 240

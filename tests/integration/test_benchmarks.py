@@ -90,7 +90,6 @@ def test_a_contender_that_answers_wrongly_ends_the_benchmark(folder: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_cycle_is_measured_stage_by_stage() -> None:
     found = cycle.measured("SQLite", 6, lambda _: None)
     stages = {stage["stage"]: stage for stage in found["stages"]}

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -40,20 +41,26 @@ class Server:
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
         """Run statements as the owner, each on its own."""
-        port = local_postgres.port(self.folder)
-        with psycopg.connect(
-            host=str(self.folder), port=port, user=local_postgres.OWNER, dbname=database, autocommit=True
-        ) as connection:
+        with self._connected(database) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+
+    def _connected(self, database: str) -> psycopg.Connection[Any]:
+        port = local_postgres.port(self.folder)
+        return psycopg.connect(
+            host=str(self.folder), port=port, user=local_postgres.OWNER, dbname=database, autocommit=True
+        )
 
     def copy(self, dsn: str) -> str:
         """The DSN of a new database that holds what that of `dsn` holds; connections to that one, which keep it from that, end."""
         name, source = f"salur_{os.getpid()}_{next(_NUMBERS)}", _database_of(dsn)
-        self.execute(
-            f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{source}'",
-            f"CREATE DATABASE {name} TEMPLATE {source}",
-        )
+        with self._connected("postgres") as connection:
+            # By its files: half of what a copy through the log takes, which is what newer servers do unasked.
+            by_files = " STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [source]
+            )
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}{by_files}".encode())
         return local_postgres.dsn(self.folder, name)
 
     def drop(self, dsn: str) -> None:
