@@ -314,7 +314,7 @@ class Store:
         with self.of_any_version() as connection:
             self.dialect.refuse_wrong(connection)
             if version_of(connection) is None:
-                _tables().create_all(connection)
+                _tables(connection.dialect.name).create_all(connection)
                 insert(connection, schema_versions, [{"version": SCHEMA_VERSION, "at": at_us}])
             else:
                 _check_version(connection)
@@ -402,8 +402,9 @@ def _unknown() -> TryLater:
     )
 
 
-def _tables() -> sa.MetaData:
-    """The tables, to be made: a copy each time, for SQLAlchemy marks what it leaves out on PostgreSQL, and would on SQLite then."""
+@cache
+def _tables(_dialect: str) -> sa.MetaData:
+    """The tables, to be made: a copy for each dialect, for SQLAlchemy marks what it leaves out on PostgreSQL, and would on SQLite then."""
     copied = sa.MetaData()
     for table in METADATA.tables.values():
         make_insert_only(table.to_metadata(copied))

@@ -10,10 +10,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+import typer.main
 
 from schemas.errors import EXIT_DONE, EXIT_USAGE, SalurError, TryLater, WrongUsage
 
@@ -142,12 +144,18 @@ def _plain(value: Any) -> str:
     return str(value.isoformat()) if isinstance(value, date) else str(value)
 
 
-def run(app: Callable[..., Any], arguments: Sequence[str]) -> int:
+@cache
+def _built(app: typer.Typer) -> Callable[..., Any]:
+    """The commands, built once a process: that takes as long as many a command."""
+    return typer.main.get_command(app)
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Carry out one command line: its exit code is the contract's, its errors are words, never a traceback with data."""
     as_json = "--json" in arguments
     try:
         _check_text(arguments)
-        code = app(args=list(arguments), prog_name="salur", standalone_mode=False)
+        code = _built(app)(args=list(arguments), prog_name="salur", standalone_mode=False)
         return code if isinstance(code, int) else EXIT_DONE
     except _USAGE as error:
         error.show()  # the message, and where the help is

@@ -7,8 +7,6 @@ import io
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,6 +33,7 @@ from reconciliation.reports.html import render
 from reconciliation.reports.pack import verify_pack, write_pack
 from reconciliation.reports.pack_check import MANIFEST, TABLES, canonical, proofs_digest, to_csv
 from schemas.errors import EvidenceDamaged, InputRejected, ProofFailed
+from tests.lib.commands import call
 from tests.lib.paid_home import PERIOD, paid_home
 from treasury.house import open_house
 
@@ -273,12 +272,7 @@ def test_the_command_says_by_its_exit_code_whether_a_pack_is_whole(
     pack: Path, members: Members, tmp_path: Path
 ) -> None:
     broken = _written(members | {"report.html": b"<p>all paid</p>"}, tmp_path / "broken.zip")
-    codes = [
-        subprocess.run(
-            [sys.executable, "-m", "treasury.cli", "verify", str(path), "--json"], capture_output=True, check=False
-        ).returncode
-        for path in (pack, broken, Path(__file__))
-    ]
+    codes = [call("verify", path, "--json").code for path in (pack, broken, Path(__file__))]
     assert codes == [0, 15, 10]
 
 
