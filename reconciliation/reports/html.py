@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ from markupsafe import Markup
 from banks.profiles import profiles
 from reconciliation.reports import charts, figures, money_shown, providers, words
 from reconciliation.reports.facts import CycleFacts
-from reconciliation.reports.words import Text
+from reconciliation.reports.words import Text, natural
 from schemas.money import format_idr, in_words
 from schemas.regions import PROVINCES
 
@@ -140,7 +139,7 @@ def worked_out(facts: CycleFacts) -> dict[str, Any]:
         "releases": figures.releases(facts),
         "sums": {line.key: line.sum for line in [*decided, *outcomes]},
         "prevented": _prevented(facts),
-        "sk_rows": sorted(facts.decisions_people.to_pylist(), key=lambda row: _natural(row["sk_number"])),
+        "sk_rows": sorted(facts.decisions_people.to_pylist(), key=lambda row: natural(row["sk_number"])),
         "check_groups": _check_groups(facts),
     }
 
@@ -217,11 +216,6 @@ def _prevented(facts: CycleFacts) -> list[tuple[Text, figures.Sum]]:
         (Text("ditolak mitra sebagai ganda (AM05)", "refused by banks as a duplicate (AM05)"), refused),
     ]
     return [(label, sum_) for label, sum_ in lines if sum_ and sum_.people]
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    """A sorting key under which SK-2 comes before SK-10."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]+)", text)]
 
 
 def _check_groups(facts: CycleFacts) -> list[tuple[tuple[str, str], dict[str, int]]]:

@@ -6,7 +6,7 @@ from ledger import money
 from reconciliation.reports.facts import CycleFacts
 from reconciliation.reports.figures import NOTHING, Equation, Line, Sum
 from reconciliation.reports.money import ALL, FIGURES, NOT_SPLIT, UNKNOWN
-from reconciliation.reports.words import Text
+from reconciliation.reports.words import Text, natural
 from schemas.codes import ACCOUNTS
 
 FIGURE_WORDS = {
@@ -206,7 +206,9 @@ def by_part(facts: CycleFacts) -> list[tuple[Text, list[Part]]]:
             title,
             [
                 Part(_KEYS.get(key, Text(key, key)), *(sums.get(f, NOTHING) for f in _BESIDE))
-                for key, sums in sorted(cells[dimension].items(), key=lambda item: _natural(item[0]))
+                for key, sums in sorted(
+                    cells[dimension].items(), key=lambda item: (item[0] == UNKNOWN, natural(item[0]))
+                )
             ],
         )
         for dimension, title in DIMENSIONS.items()
@@ -215,11 +217,6 @@ def by_part(facts: CycleFacts) -> list[tuple[Text, list[Part]]]:
 
 
 _BESIDE = ("allocated", "funded", "released", "committed", "credited", "held")
-
-
-def _natural(key: str) -> tuple[bool, int, str]:
-    """A sorting key under which SK-2 comes before SK-10, and what is not known last."""
-    return key == UNKNOWN, len(key), key
 
 
 def bars(facts: CycleFacts) -> list[tuple[Text, list[tuple[str, int]], int, int]]:

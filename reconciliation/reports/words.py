@@ -1,5 +1,6 @@
 """How a report writes: every text in Indonesian with English beside it, figures and dates as Indonesian offices write them."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -164,6 +165,11 @@ BENEFITS = {
     code: Text(indonesian.capitalize(), english.capitalize()) for code, (indonesian, english) in codes.BENEFITS.items()
 }
 """Each benefit's name."""
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A sorting key under which SK-2 comes before SK-10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]+)", text)]
 
 
 def named(words: dict[str, Text], code: str) -> Text:
