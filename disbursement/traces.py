@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from banks import exchange
 from banks.exchange import BankConnection, BankRefuses, RemoteFile
-from ledger import marks, queries
+from ledger import inbound, marks, queries
 from ledger.archive import Archive
 from ledger.house import House
 from ledger.instants import to_micros
@@ -66,8 +66,8 @@ def traces(house: House, channel: str, line: BankConnection | None) -> Iterator[
         unsent = marks.never_sent(connection, channel)
         ours = marks.references(connection, unsent)
         sent = set(queries.file_standing(connection)) - unsent
-        fetched = queries.recorded_names(connection, channel)
-        answers = [row for row in queries.inbound(connection).to_pylist() if row["bank"] == channel]
+        fetched = inbound.recorded_names(connection, channel)
+        answers = [row for row in inbound.inbound(connection).to_pylist() if row["bank"] == channel]
     looked_for = pa.array(sorted(ours), TEXT)
     for row in answers if ours else ():
         if named := _named(house.archive, row, looked_for):

@@ -6,6 +6,7 @@ are the database's, over integers.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -102,8 +103,14 @@ class LinesCounted:
 
     def by_decision(self) -> dict[str, dict[str, int]]:
         """For each SK number: line_count, the sum of each benefit, unknown_count; of the lines that stand."""
-        rows = self._connection.execute(_line_sums(standing(_COUNTED))).mappings()
-        return {str(row["sk_number"]): {k: int(v) for k, v in row.items() if k != "sk_number"} for row in rows}
+        names = ("line_count", *BENEFITS.values(), "unknown_count")
+        rows = store.rows(self._connection, _sums_counted())
+        return {str(number): dict(zip(names, map(int, sums), strict=True)) for number, *sums in rows}
+
+
+@cache
+def _sums_counted() -> sa.Select[Any]:
+    return _line_sums(standing(_COUNTED))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import io
 import os
 import posixpath
 import secrets
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, TypeVar
 
@@ -38,9 +38,9 @@ class Archive:
         self._keyring = keyring
         self.tables: dict[str, pa.Table] | None = None
         """Tables read from here, kept by their key where somebody reads the same ones a thousand times: a rehearsal of months."""
-        self._made: dict[str, tuple[Hashable, Any]] = {}
+        self._made: dict[str, tuple[object, Any]] = {}
 
-    def once(self, what: str, of: Hashable, make: Callable[[], Made]) -> Made:
+    def once(self, what: str, of: object, make: Callable[[], Made]) -> Made:
         """What `make` makes of things kept here, which never change, and which `of` names; where tables are kept, the last is too."""
         if self.tables is None:
             return make()

@@ -1,5 +1,6 @@
 """What reports and auditors ask of the ledger beyond the day's work: who agreed, who acted, what stands over all periods."""
 
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -27,16 +28,20 @@ def details_of_kind(connection: sa.Connection, kind: str) -> list[tuple[str, str
 
 def consents(connection: sa.Connection) -> pa.Table:
     """Every consent and when it was used: purpose, subject, digest, person, via, at, used_at; oldest first."""
+    names = ("purpose", "subject", "digest", "person", "via")
+    schema = pa.schema([*((name, TEXT) for name in names), ("at", INSTANT), ("used_at", INSTANT)])
+    return store.read(connection, _consents(), schema, {})
+
+
+@cache
+def _consents() -> sa.Select[Any]:
     c, u = store.consents.c, store.consent_uses.c
     on = sa.and_(c.purpose == u.purpose, c.subject == u.subject, c.digest == u.digest)
-    query = (
+    return (
         sa.select(c.purpose, c.subject, c.digest, c.person, c.via, c.at, u.at.label("used_at"))
         .outerjoin(store.consent_uses, on)
         .order_by(c.seq)
     )
-    names = ("purpose", "subject", "digest", "person", "via")
-    schema = pa.schema([*((name, TEXT) for name in names), ("at", INSTANT), ("used_at", INSTANT)])
-    return store.read(connection, query, schema)
 
 
 def acts(connection: sa.Connection) -> pa.Table:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ledger import returned, store
 from ledger.allocations import whole
-from ledger.instants import from_micros, jakarta_date
+from ledger.instants import jakarta_date
 from ledger.returned import EVER
 from schemas.fields import TEXT, WHOLE
 
@@ -25,31 +25,27 @@ def claims(connection: sa.Connection, today: date, participant: str | None = Non
     `state` is proposed, open, overdue (past its last day to repay), repaid or cancelled; repaid_idr and open_idr are whole
     rupiah; age_days counts from the notice, before it from the proposal.
     """
-    c, a, r, t = store.claims.c, store.claim_acts.c, store.repayments.c, store.claim_items.c
-    query = sa.select(store.claims).order_by(c.claim)
-    if participant is not None:
-        query = query.where(c.participant_id == participant)
-    acts = {(row.claim, row.act): row for row in connection.execute(sa.select(store.claim_acts).order_by(a.seq))}
-    repaid: dict[str, int] = {
-        row[0]: row[1] for row in connection.execute(sa.select(r.claim, whole(r.amount_idr)).group_by(r.claim))
-    }
-    counts: dict[str, int] = {
-        row[0]: row[1] for row in connection.execute(sa.select(t.claim, sa.func.count()).group_by(t.claim))
-    }
+    only = store.given(participant_id=participant)
+    proposed = store.read(connection, _claims(*only), values=only).to_pylist()
+    if not proposed:
+        return []
+    acts = {(row["claim"], row["act"]): row for row in store.read(connection, _ACTS, values={}).to_pylist()}
+    repaid: dict[str, int] = dict(store.rows(connection, _REPAID))
+    counts: dict[str, int] = dict(store.rows(connection, _COUNTS))
     found = []
-    for row in connection.execute(query).mappings():
+    for row in proposed:
         confirmed, cancelled = (acts.get((row["claim"], act)) for act in ("confirmed", "cancelled"))
         repaid_idr = int(repaid.get(row["claim"], 0))
         open_idr = row["amount_idr"] - repaid_idr if confirmed and not cancelled else 0
-        since = confirmed.noticed_on if confirmed else jakarta_date(from_micros(row["at"]))
-        due = confirmed.repay_by if confirmed else None
+        since = confirmed["noticed_on"] if confirmed else jakarta_date(row["at"])
+        due = confirmed["repay_by"] if confirmed else None
         state = "cancelled" if cancelled else "open" if open_idr else "repaid" if confirmed else "proposed"
         found.append(
             {
                 **{name: row[name] for name in ("claim", "participant_id", "reason", "person", "digest")},
-                "proposed_at": from_micros(row["at"]),
-                "confirmed_by": confirmed.person if confirmed else None,
-                "noticed_on": confirmed.noticed_on if confirmed else None,
+                "proposed_at": row["at"],
+                "confirmed_by": confirmed["person"] if confirmed else None,
+                "noticed_on": confirmed["noticed_on"] if confirmed else None,
                 "repay_by": due,
                 "payment_count": int(counts.get(row["claim"], 0)),
                 "amount_idr": int(row["amount_idr"]),
@@ -60,6 +56,18 @@ def claims(connection: sa.Connection, today: date, participant: str | None = Non
             }
         )
     return found
+
+
+@cache
+def _claims(*only: str) -> sa.Select[Any]:
+    c = store.claims.c
+    return sa.select(store.claims).where(*(c[name] == sa.bindparam(name) for name in only)).order_by(c.claim)
+
+
+_A, _R, _T = store.claim_acts.c, store.repayments.c, store.claim_items.c
+_ACTS = sa.select(store.claim_acts).order_by(_A.seq)
+_REPAID = sa.select(_R.claim, whole(_R.amount_idr)).group_by(_R.claim)
+_COUNTS = sa.select(_T.claim, sa.func.count()).group_by(_T.claim)
 
 
 def items(connection: sa.Connection, claim: str) -> list[dict[str, Any]]:

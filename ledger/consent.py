@@ -43,15 +43,16 @@ def give(
 
 def people(connection: sa.Connection, *, purpose: str, subject: str, digest: str, at: datetime) -> set[str]:
     """Whose consent to exactly `digest` of `subject` holds at the instant `at`."""
-    c = store.consents.c
-    query = sa.select(c.person).where(
-        c.purpose == purpose,
-        c.subject == subject,
-        c.digest == digest,
-        c.at <= to_micros(at),
-        c.expires_at > to_micros(at),
-    )
-    return set(connection.scalars(query))
+    told = {"purpose": purpose, "subject": subject, "digest": digest, "at": to_micros(at)}
+    return {person for (person,) in store.rows(connection, _PEOPLE, **told)}
+
+
+_C = store.consents.c
+_PEOPLE = sa.select(_C.person).where(
+    *(_C[name] == sa.bindparam(name) for name in ("purpose", "subject", "digest")),
+    _C.at <= sa.bindparam("at"),
+    _C.expires_at > sa.bindparam("at"),
+)
 
 
 def use(connection: sa.Connection, *, purpose: str, subject: str, digest: str, actor: str, at: datetime) -> None:

@@ -8,6 +8,7 @@ The accounts are `schemas.codes.ACCOUNTS`; which of them an instruction's money 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -109,11 +110,15 @@ def post(connection: sa.Connection, postings: Iterable[Posting], at: datetime) -
 
 def rows(connection: sa.Connection, period: str | None = None) -> pa.Table:
     """journal.v1 in its order; of one period, when given, with the money received, which belongs to none."""
+    only = store.given(period=period)
+    return store.read(connection, _rows(*only), values=only)
+
+
+@cache
+def _rows(*only: str) -> sa.Select[Any]:
     j = store.journal
-    query = sa.select(j).order_by(j.c.seq)
-    if period is not None:
-        query = query.where(sa.or_(j.c.period == period, j.c.period.is_(None)))
-    return store.read(connection, query)
+    mine = (sa.or_(j.c[name] == sa.bindparam(name), j.c[name].is_(None)) for name in only)
+    return sa.select(j).where(*mine).order_by(j.c.seq)
 
 
 def rows_about(connection: sa.Connection, subject: str) -> pa.Table:
@@ -147,16 +152,18 @@ def trial_balance(
     and transaction_count, how many instructions the balance is made of. Of one period, bank or wallet, or budget year, or of
     what was posted by an instant, when given; balances add to zero.
     """
-    j = store.journal.c
-    only = {"period": period, "channel": channel, "fiscal_year": fiscal_year}
-    mine = [j[name] == value for name, value in only.items() if value is not None]
-    if until_us is not None:
-        mine.append(j.at <= until_us)
-    sides = _sides(mine)
-    sums = (whole(sides.c.debits), whole(sides.c.credits), whole(sides.c.count))
-    query = sa.select(sides.c.account, *sums).group_by(sides.c.account)
-    moved = {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in connection.execute(query)}
+    only = store.given(period=period, channel=channel, fiscal_year=fiscal_year, until=until_us)
+    rows = store.rows(connection, _trial_balance(*only), **only)
+    moved = {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in rows}
     return _balances({(account,): moved.get(account, (0, 0, 0)) for account in ACCOUNTS}, [("account", TEXT)])
+
+
+@cache
+def _trial_balance(*only: str) -> sa.Select[Any]:
+    j = store.journal.c
+    sides = _sides([j.at <= sa.bindparam(name) if name == "until" else j[name] == sa.bindparam(name) for name in only])
+    sums = (whole(sides.c.debits), whole(sides.c.credits), whole(sides.c.count))
+    return sa.select(sides.c.account, *sums).group_by(sides.c.account)
 
 
 PARTS = ("period", "channel", "fiscal_year")

@@ -119,18 +119,24 @@ def _known(connection: store.Connection) -> set[str]:
 
 def never_sent(connection: store.Connection, channel: str) -> set[str]:
     """The files of a channel that, as far as the ledger knows, were never on their way: not even meant to be sent."""
-    f, s = store.files.c, store.file_states.c
-    left = sa.select(s.file_name).where(s.state.not_in(("drafted", "released", "withdrawn")))
-    return set(connection.scalars(sa.select(f.file_name).where(f.channel == channel, f.file_name.not_in(left))))
+    return {name for (name,) in store.rows(connection, _NEVER_SENT, channel=channel)}
+
+
+_F, _S, _I = store.files.c, store.file_states.c, store.instructions.c
+_LEFT = sa.select(_S.file_name).where(_S.state.not_in(("drafted", "released", "withdrawn")))
+_NEVER_SENT = sa.select(_F.file_name).where(
+    _F.channel == sa.bindparam("channel", required=False), _F.file_name.not_in(_LEFT)
+)
+_NAMES = sa.select(_F.file_name, _F.message_id, _F.payment_information_id)
+_IDS = sa.select(_I.end_to_end_id).where(_I.file_name == sa.bindparam("file_name"))
 
 
 def references(connection: store.Connection, files: set[str]) -> set[str]:
     """By what a bank names these files and their instructions: message, payment information and end-to-end ids."""
-    f, i = store.files.c, store.instructions.c
     found: set[str] = set()
-    for row in connection.execute(sa.select(f.file_name, f.message_id, f.payment_information_id)):
-        if row.file_name in files:
-            found |= {row.message_id, row.payment_information_id}
+    for name, message_id, payment_information_id in store.rows(connection, _NAMES):
+        if name in files:
+            found |= {message_id, payment_information_id}
     for name in sorted(files):
-        found.update(connection.scalars(sa.select(i.end_to_end_id).where(i.file_name == name)))
+        found.update(reference for (reference,) in store.rows(connection, _IDS, file_name=name))
     return found

@@ -121,8 +121,17 @@ def _with_ends() -> tuple[sa.FromClause, Any, Any]:
 
 def history(connection: sa.Connection) -> pa.Table:
     """history.v1: every tranche and survey that has been instructed, that is, has an attempt which was not withdrawn."""
+    schema = pa.schema(
+        [("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("period", TEXT), ("due_on", DATE)]
+    )
+    keys = ["participant_id", "benefit", "sequence"]
+    return store.read(connection, _history(), schema, {}).join(_credits(connection), keys, join_type="left outer")
+
+
+@cache
+def _history() -> sa.Select[Any]:
     source, i, e = _with_ends()
-    query = (
+    return (
         sa.select(
             i.participant_id,
             i.benefit,
@@ -134,11 +143,6 @@ def history(connection: sa.Connection) -> pa.Table:
         .where(sa.or_(e.end.is_(None), e.end != WITHDRAWN))
         .group_by(i.participant_id, i.benefit, i.sequence)
     )
-    schema = pa.schema(
-        [("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("period", TEXT), ("due_on", DATE)]
-    )
-    keys = ["participant_id", "benefit", "sequence"]
-    return store.read(connection, query, schema).join(_credits(connection), keys, join_type="left outer")
 
 
 def _credits(connection: sa.Connection) -> pa.Table:
@@ -147,11 +151,17 @@ def _credits(connection: sa.Connection) -> pa.Table:
     The day is the bank's: when it wrote the report that proves the credit. It is never later than the moment at which
     that report was recorded here, which also stands where a report bears no time.
     """
+    schema = pa.schema([("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("credited_at", INSTANT)])
+    return store.read(connection, _credited(), schema, {})
+
+
+@cache
+def _credited() -> sa.Select[Any]:
     own, filed = latest(store.instruction_states, "end_to_end_id").c, latest(store.file_states, "file_name").c
     i, r = store.instructions.c, store.inbound_files.c
     recorded_at = sa.case((own.state.is_not(None), own.at), else_=filed.at)
     evidence = sa.case((own.state.is_not(None), own.evidence), else_=filed.evidence)
-    query = (
+    return (
         sa.select(
             i.participant_id,
             i.benefit,
@@ -164,21 +174,23 @@ def _credits(connection: sa.Connection) -> pa.Table:
         .outerjoin(store.inbound_files, sa.and_(r.sha256 == evidence, r.bank == i.channel))
         .where(sa.func.coalesce(own.state, filed.state) == "credited")
     )
-    schema = pa.schema([("participant_id", TEXT), ("benefit", TEXT), ("sequence", WHOLE), ("credited_at", INSTANT)])
-    return store.read(connection, query, schema)
 
 
 def refused_accounts(connection: sa.Connection, codes: Sequence[tuple[str, str]]) -> pa.Table:
     """refused_accounts.v1: account versions that a bank has refused or sent money back from, for one of the codes."""
+    return store.read(connection, _refused_accounts(*codes), values={})
+
+
+@lru_cache(maxsize=16)
+def _refused_accounts(*codes: tuple[str, str]) -> sa.Select[Any]:
     source, i, e = _with_ends()
-    query = (
+    return (
         sa.select(i.participant_id, i.account_version)
         .distinct()
         .select_from(source)
         .where(e.end.in_(("rejected", "returned")))
         .where(sa.tuple_(e.code_list, e.reason_code).in_(list(codes)))
     )
-    return store.read(connection, query)
 
 
 def attempts(connection: sa.Connection) -> pa.Table:
@@ -187,6 +199,11 @@ def attempts(connection: sa.Connection) -> pa.Table:
     `withdrawn` is the end where all attempts were withdrawn, so that the entitlement is as if never asked for; where an earlier one
     ended otherwise it is that of a reissue, which was `withdrawn_reissue`.
     """
+    return store.read(connection, _attempts(), values={})
+
+
+@cache
+def _attempts() -> sa.Select[Any]:
     source, i, e = _with_ends()
     last = (
         sa.select(i.participant_id, i.benefit, i.sequence, sa.func.max(i.attempt).label("attempt"))
@@ -197,8 +214,7 @@ def attempts(connection: sa.Connection) -> pa.Table:
     earlier = store.attempt_ends.alias("earlier").c
     is_reissue = sa.exists().where(*(earlier[name] == i[name] for name in _ENDS_KEY[:3]), earlier.end != WITHDRAWN)
     end = sa.case((sa.and_(e.end == WITHDRAWN, is_reissue), "withdrawn_reissue"), else_=e.end).label("end")
-    query = sa.select(i.participant_id, i.benefit, i.sequence, i.attempt, end).select_from(source.join(last, on))
-    return store.read(connection, query)
+    return sa.select(i.participant_id, i.benefit, i.sequence, i.attempt, end).select_from(source.join(last, on))
 
 
 def freed_though_kept(connection: sa.Connection) -> int:
@@ -219,11 +235,16 @@ def freed_though_kept(connection: sa.Connection) -> int:
 
 def attempt_counts(connection: sa.Connection) -> tuple[int, int]:
     """How many instructions there are and how many of them ended: as both only grow, equal counts are the same attempts."""
-    made, ended = (
-        connection.scalar(sa.select(sa.func.count()).select_from(table))
+    ((made, ended),) = store.rows(connection, _ATTEMPT_COUNTS)
+    return int(made), int(ended)
+
+
+_ATTEMPT_COUNTS = sa.select(
+    *(
+        sa.select(sa.func.count()).select_from(table).scalar_subquery()
         for table in (store.instructions, store.attempt_ends)
     )
-    return int(made or 0), int(ended or 0)
+)
 
 
 def open_amount_idr(connection: sa.Connection) -> int:
@@ -244,8 +265,11 @@ def _open_amounts() -> tuple[sa.Select[Any], sa.Select[Any]]:
 
 def funded_idr(connection: sa.Connection) -> int | None:
     """Whole rupiah received so far; None when no money was ever recorded, so that there is no funds check."""
-    total = connection.scalar(sa.select(sa.func.sum(store.funds.c.amount_idr)))
+    ((total,),) = store.rows(connection, _FUNDED)
     return None if total is None else int(total)
+
+
+_FUNDED = sa.select(sa.func.sum(store.funds.c.amount_idr))
 
 
 def last_entitlement_run(connection: sa.Connection, period: str) -> dict[str, Any] | None:
@@ -317,27 +341,23 @@ def _held() -> sa.Select[Any]:
 
 def brake(connection: sa.Connection) -> dict[str, Any] | None:
     """The stop that is in force, or None: nothing is sent while there is one."""
-    query = sa.select(store.brakes).order_by(store.brakes.c.seq.desc()).limit(1)
-    row = connection.execute(query).mappings().first()
-    return dict(row) if row and row["act"] == "stop" else None
+    found = store.rows(connection, _LAST_BRAKE)
+    row = dict(zip(store.brakes.columns.keys(), found[0], strict=True)) if found else {"act": None}
+    return row if row["act"] == "stop" else None
 
 
-def inbound(connection: sa.Connection, kind: str | None = None) -> pa.Table:
-    """Files received, in the order in which they were taken."""
-    only = store.given(kind=kind)
-    return store.read(connection, _inbound(*only), values=only)
-
-
-@cache
-def _inbound(*only: str) -> sa.Select[Any]:
-    i = store.inbound_files
-    return sa.select(i).where(*(i.c[name] == sa.bindparam(name) for name in only)).order_by(i.c.seq)
+_LAST_BRAKE = sa.select(store.brakes).order_by(store.brakes.c.seq.desc()).limit(1)
 
 
 def runs_of(connection: sa.Connection, table: sa.Table, period: str | None) -> pa.Table:
     """Runs of a step for a period (all periods, when none is given), oldest first."""
-    query = sa.select(table).order_by(table.c.seq)
-    return store.read(connection, query if period is None else query.where(table.c.period == period))
+    only = store.given(period=period)
+    return store.read(connection, _runs_of(table, *only), values=only)
+
+
+@cache
+def _runs_of(table: sa.Table, *only: str) -> sa.Select[Any]:
+    return sa.select(table).where(*(table.c[name] == sa.bindparam(name) for name in only)).order_by(table.c.seq)
 
 
 def breaks_in_force(connection: sa.Connection, period: str | None = None) -> pa.Table:
@@ -434,6 +454,8 @@ def event_details(connection: sa.Connection, event: str) -> dict[str, Any]:
 
 def events_about(connection: sa.Connection, kind: str, subjects: set[str]) -> dict[str, dict[str, Any]]:
     """The last event of a kind about each of some subjects, by subject, as a row of events.v1."""
+    if not subjects:
+        return {}
     query = sa.select(store.events).where(store.events.c.kind == kind, store.events.c.subject.in_(sorted(subjects)))
     return {row["subject"]: row for row in store.read(connection, query.order_by(store.events.c.seq)).to_pylist()}
 
@@ -446,9 +468,11 @@ def last_reconciliation(connection: sa.Connection, period: str) -> str | None:
 
 def is_consent_spent(connection: sa.Connection, purpose: str, subject: str, digest: str) -> bool:
     """Whether the consent to exactly this was spent already."""
-    u = store.consent_uses.c
-    query = sa.select(u.at).where(u.purpose == purpose, u.subject == subject, u.digest == digest)
-    return connection.execute(query).first() is not None
+    return bool(store.rows(connection, _SPENT, purpose=purpose, subject=subject, digest=digest))
+
+
+_U = store.consent_uses.c
+_SPENT = sa.select(_U.at).where(*(_U[name] == sa.bindparam(name) for name in ("purpose", "subject", "digest")))
 
 
 def proofs_in_force(connection: sa.Connection, period: str | None = None) -> pa.Table:
@@ -484,31 +508,6 @@ def decisions_seen(connection: sa.Connection, archive: Archive, period: str) -> 
     return get_table(archive, key) if key else empty("decisions.v1")
 
 
-def recorded_names(connection: sa.Connection, bank: str) -> set[tuple[str, int, int]]:
-    """(name, size, listed time) of each file of a bank that was fetched before."""
-    return set(store.rows(connection, _RECORDED_NAMES, bank=bank))
-
-
-_N = store.inbound_names.c
-_RECORDED_NAMES = sa.select(_N.file_name, _N.byte_count, _N.listed_at).where(_N.bank == sa.bindparam("bank"))
-
-
-def received(connection: sa.Connection, bank: str) -> set[str]:
-    """SHA-256 of every file that was taken from a bank."""
-    return {sha256 for (sha256,) in store.rows(connection, _RECEIVED, bank=bank)}
-
-
-_RECEIVED = sa.select(store.inbound_files.c.sha256).where(store.inbound_files.c.bank == sa.bindparam("bank"))
-
-
-def unreconciled_periods(connection: sa.Connection) -> list[str]:
-    """The periods of which something was received that no reconciliation of theirs has seen, sorted."""
-    i, r = store.inbound_periods.c, store.reconciled_evidence.c
-    seen = sa.select(sa.func.max(r.seq)).where(r.period == i.period).scalar_subquery()
-    query = sa.select(i.period).distinct().where(i.seq > sa.func.coalesce(seen, 0)).order_by(i.period)
-    return list(connection.scalars(query))
-
-
 def exception_acts(connection: sa.Connection) -> pa.Table:
     """Every act on every case, in order."""
     return whole(connection, "exception_acts")
@@ -516,25 +515,8 @@ def exception_acts(connection: sa.Connection) -> pa.Table:
 
 def first_found(connection: sa.Connection) -> dict[str, int]:
     """When each break was first found, in microseconds."""
-    b = store.breaks.c
-    query = sa.select(b.break_id, sa.func.min(b.at)).group_by(b.break_id)
-    return {row.break_id: row[1] for row in connection.execute(query)}
+    return dict(store.rows(connection, _FIRST_FOUND))
 
 
-def periods_named(connection: sa.Connection, messages: set[str], blocks: set[str], references: list[str]) -> set[str]:
-    """The periods of our files and instructions that a bank's references name."""
-    if not (messages or blocks or references):
-        return set()
-    i = store.instructions.c
-    rows = store.rows(connection, _names_of_files())
-    found = {period for message, block, period in rows if message in messages or block in blocks}
-    for start in range(0, len(references), 10_000):
-        some = references[start : start + 10_000]
-        found |= set(connection.scalars(sa.select(i.period).distinct().where(i.end_to_end_id.in_(some))))
-    return found
-
-
-@cache
-def _names_of_files() -> sa.Select[Any]:
-    b, f = store.batches.c, store.files.c
-    return sa.select(f.message_id, f.payment_information_id, b.period).join(store.batches, f.batch == b.batch)
+_B = store.breaks.c
+_FIRST_FOUND = sa.select(_B.break_id, sa.func.min(_B.at)).group_by(_B.break_id)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from ledger import chain, consent, disputes, queries, returned, store
+from ledger import chain, consent, disputes, inbound, queries, returned, store
 from ledger.archive import Archive
 from ledger.instants import to_micros
 from ledger.parquet import get_table
@@ -504,7 +504,7 @@ def _ends_since() -> sa.Select[Any]:
 
 def unread(connection: sa.Connection, references: list[str]) -> set[str]:
     """Of these payments those of whose period something was received that no reconciliation has seen."""
-    periods = queries.unreconciled_periods(connection)
+    periods = inbound.unreconciled_periods(connection)
     i = store.instructions.c
     found: set[str] = set()
     for start in range(0, len(references) if periods else 0, 10_000):

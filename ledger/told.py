@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -18,11 +19,16 @@ KEY = ("participant_id", "benefit", "sequence")
 
 def instructed(connection: sa.Connection) -> pa.Table:
     """Every attempt: entitlement, attempt, period, amount, dates, its state, the bank's code for it, and since when."""
+    return store.read(connection, _instructed(), values={})
+
+
+@cache
+def _instructed() -> sa.Select[Any]:
     own = queries.latest(store.instruction_states, "end_to_end_id").c
     filed = queries.latest(store.file_states, "file_name").c
     i, e, b = store.instructions.c, store.attempt_ends.c, store.batches.c
     made = sa.select(store.events.c.subject, store.events.c.at).where(store.events.c.kind == "instructed").subquery()
-    query = (
+    return (
         sa.select(
             *(i[name] for name in (*KEY, "attempt", "period", "amount_idr", "due_on", "last_payment_date")),
             sa.func.coalesce(own.state, filed.state, "drafted").label("state"),
@@ -36,32 +42,44 @@ def instructed(connection: sa.Connection) -> pa.Table:
         .outerjoin(store.attempt_ends, sa.and_(*(i[name] == e[name] for name in (*KEY, "attempt"))))
         .outerjoin(made, made.c.subject == i.batch)
     )
-    return store.read(connection, query)
 
 
 def decided(connection: sa.Connection, archive: Archive) -> Iterator[tuple[pa.Table, pa.Table, datetime]]:
     """Of each period, the last one first: decisions.v1 in force, left_out.v1, and when it was decided."""
-    r = store.entitlement_runs.c
-    last = sa.select(sa.func.max(r.seq)).group_by(r.period)
-    query = sa.select(r.period, r.archive_key, r.at).where(r.seq.in_(last)).order_by(r.period.desc())
-    for period, key, at in connection.execute(query).all():
+    for period, key, at in store.rows(connection, _DECIDED):
         yield get_table(archive, key), queries.left_out(connection, archive, period), from_micros(at)
+
+
+_R = store.entitlement_runs.c
+_DECIDED = (
+    sa.select(_R.period, _R.archive_key, _R.at)
+    .where(_R.seq.in_(sa.select(sa.func.max(_R.seq)).group_by(_R.period)))
+    .order_by(_R.period.desc())
+)
 
 
 def last_cut_off(connection: sa.Connection) -> datetime | None:
     """The latest cut-off that was decided at, of any period; None before the first decision."""
-    micros = connection.scalar(sa.select(sa.func.max(store.entitlement_runs.c.cut_off)))
+    ((micros,),) = store.rows(connection, _LAST_CUT_OFF)
     return None if micros is None else from_micros(micros)
+
+
+_LAST_CUT_OFF = sa.select(sa.func.max(_R.cut_off))
 
 
 def last_told(connection: sa.Connection) -> pa.Table:
     """What each entitlement's participant was told last: outcomes.v1 without the words."""
+    return store.read(connection, _last_told(), values={})
+
+
+@cache
+def _last_told() -> sa.Select[Any]:
     t = store.told_outcomes.c
     last = sa.select(*(t[name] for name in KEY), sa.func.max(t.notice).label("notice"))
     last_of = last.group_by(*(t[name] for name in KEY)).subquery().c
     on = sa.and_(*(t[name] == last_of[name] for name in (*KEY, "notice")))
     names = (*KEY, "period", "status", "status_at", "amount_idr", "due_on", "to_do")
-    return store.read(connection, sa.select(*(t[name] for name in names)).join(last_of.notice.table, on))
+    return sa.select(*(t[name] for name in names)).join(last_of.notice.table, on)
 
 
 def story(connection: sa.Connection, participant: str) -> list[dict[str, Any]]:
@@ -90,21 +108,25 @@ def platforms(connection: sa.Connection, participants: pa.ChunkedArray) -> pa.Ch
 
 def notices(connection: sa.Connection) -> list[dict[str, Any]]:
     """Every notice with its number and the archive's key of its rows, in order."""
-    n = store.notices.c
-    query = sa.select(n.notice, n.archive_key).order_by(n.notice)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return [{"notice": number, "archive_key": key} for number, key in store.rows(connection, _NOTICES)]
+
+
+_N, _D = store.notices.c, store.notice_deliveries.c
+_NOTICES = sa.select(_N.notice, _N.archive_key).order_by(_N.notice)
+_DELIVERED = sa.select(_D.notice).where(_D.outlet == sa.bindparam("outlet"))
+_LAST_NOTICE = sa.select(sa.func.coalesce(sa.func.max(_N.notice), 0))
 
 
 def undelivered(connection: sa.Connection, outlet: str) -> list[dict[str, Any]]:
     """The notices that an outlet has not acknowledged, in order."""
-    d = store.notice_deliveries.c
-    done = set(connection.scalars(sa.select(d.notice).where(d.outlet == outlet)))
+    done = {number for (number,) in store.rows(connection, _DELIVERED, outlet=outlet)}
     return [row for row in notices(connection) if row["notice"] not in done]
 
 
 def last_notice(connection: sa.Connection) -> int:
     """The number of the last notice; 0 before the first."""
-    return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(store.notices.c.notice), 0))) or 0)
+    ((number,),) = store.rows(connection, _LAST_NOTICE)
+    return int(number)
 
 
 def save_notice(

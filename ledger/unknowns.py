@@ -74,7 +74,12 @@ def _on_written_word() -> sa.Select[Any]:
 def unknown_files(connection: sa.Connection, period: str | None = None) -> list[dict[str, Any]]:
     """The unknown files: file_name, channel, period, transaction_count, control_sum_idr, at, kind and details of what left them so."""
     only = store.given(period=period)
-    return [dict(row) for row in connection.execute(_unknown_files(*only), only).mappings()]
+    return _dicts(connection, _unknown_files(*only), only)
+
+
+def _dicts(connection: sa.Connection, query: sa.Select[Any], values: store.Values) -> list[dict[str, Any]]:
+    names = query.selected_columns.keys()
+    return [dict(zip(names, row, strict=True)) for row in store.rows(connection, query, **values)]
 
 
 @cache
@@ -98,7 +103,7 @@ def unknown_alone(connection: sa.Connection, period: str | None = None) -> list[
     """The instructions that are unknown while their file is not: end_to_end_id, file_name, channel, period, amount_idr, at,
     and kind and details of what left them so."""
     only = store.given(period=period)
-    return [dict(row) for row in connection.execute(_unknown_alone(*only), only).mappings()]
+    return _dicts(connection, _unknown_alone(*only), only)
 
 
 @cache

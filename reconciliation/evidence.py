@@ -1,6 +1,6 @@
 """Evidence in and out of the ledger: what banks sent, as the tables that matching takes, and the cases on breaks."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from banks import exchange
 from banks.exchange import BankConnection
 from banks.profiles import profiles
-from ledger import queries, store, supersessions
+from ledger import inbound, queries, store, supersessions
 from ledger.archive import Archive
 from ledger.house import House
 from ledger.inbound import TakenFile, taken_files
@@ -78,20 +78,22 @@ def periods_of(connection: Connection, received: Iterable[Received]) -> list[str
             for column, found in names.items():
                 found.update(value for value in pc.unique(table.column(column)).to_pylist() if value)
     messages, blocks, references = names.values()
-    return sorted(queries.periods_named(connection, messages | references, blocks | references, sorted(references)))
+    return sorted(inbound.periods_named(connection, messages | references, blocks | references, sorted(references)))
 
 
 class Evidence(NamedTuple):
     """All that banks have sent, in tables: each row with its bank, evidence and order, the kind of its file (entries are told by a
     `statement` or a `notification`) and, of a status report, when the bank wrote it; of a statement `superseded_by`.
 
-    `stated` is what counts of statements and entries (`take_once`), worked out when it is asked for.
+    `stated` is what counts of statements and entries (`take_once`), worked out when it is asked for; `known` names all that these
+    tables are made of.
     """
 
     responses: pa.Table
     statements: pa.Table
     entries: pa.Table
     stated: Callable[[], Statements]
+    known: Hashable
 
 
 def load(connection: Connection, archive: Archive) -> Evidence:
@@ -101,7 +103,7 @@ def load(connection: Connection, archive: Archive) -> Evidence:
     known = (tuple(files), tuple(sorted(by.items())))
     responses, statements, entries = archive.once("evidence", known, partial(_read, archive, files, by))
     stated = partial(archive.once, "statements", known, partial(take_once, statements, entries))
-    return Evidence(responses, statements, entries, stated)
+    return Evidence(responses, statements, entries, stated, known)
 
 
 def _read(archive: Archive, files: list[TakenFile], by: Mapping[supersessions.Key, str]) -> list[pa.Table]:

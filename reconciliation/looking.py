@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from banks.calendars import CalendarMissing, next_banking_day
 from banks.profiles import Profile, profiles
-from ledger import claims, queries, unknowns
+from ledger import claims, inbound, queries, unknowns
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
 from ledger.store import Connection
@@ -91,21 +91,28 @@ def look(house: House, connection: Connection) -> Looked:
     files = with_deadlines(connection, queries.file_rows(connection), known)
     received = evidence.load(connection, house.archive)
     words = unknowns.on_written_word(connection)
-    matched = match_stated(
-        _with_words(sent, words),
-        files,
-        received.responses,
-        received.stated,
-        modes={code: profile.response_mode for code, profile in known.items()},
-        period=_NO_PERIOD,
-        at=house.at,
-    )
     banks = dict(zip(files["file_name"].to_pylist(), files["channel"].to_pylist(), strict=True))
-    recorded = sent.select(["end_to_end_id", "state"])
-    silences = hold_silence(matched.matches, recorded, files, _with_new_deadlines(words, sent, known), house.at)
-    matches, refused = hold_moves(silences.matches, recorded, banks, _NO_PERIOD)
+
+    def compare() -> tuple[Matched, Silences, pa.Table, pa.Table]:
+        matched = match_stated(
+            _with_words(sent, words),
+            files,
+            received.responses,
+            received.stated,
+            modes={code: profile.response_mode for code, profile in known.items()},
+            period=_NO_PERIOD,
+            at=house.at,
+        )
+        recorded = sent.select(["end_to_end_id", "state"])
+        silences = hold_silence(matched.matches, recorded, files, _with_new_deadlines(words, sent, known), house.at)
+        return matched, silences, *hold_moves(silences.matches, recorded, banks, _NO_PERIOD)
+
+    # Of the same tables and evidence at the same instant the same is found, however many periods are reconciled.
+    matched, silences, matches, refused = house.archive.once(
+        "compared", (sent, files, words, received.known, house.at), compare
+    )
     claimed = claims.standing(connection)
-    return Looked(matched, sent, silences, matches, refused, banks, queries.inbound(connection), claimed)
+    return Looked(matched, sent, silences, matches, refused, banks, inbound.inbound(connection), claimed)
 
 
 def _with_words(sent: pa.Table, words: pa.Table) -> pa.Table:

@@ -165,14 +165,21 @@ def _of_reissues(books: Books, due: pa.Table) -> Iterator[dict[str, Any]]:
     yield from _proofs("reissues", *sides)
     states = pa.array(["rejected", "returned", "never_arrived"])
     ended = books.instructions.filter(pc.is_in(books.instructions["state"], states))
-    highest = ended.join(books.again.followed.rename_columns([*_TRANCHE, "highest"]), _TRANCHE, join_type="inner")
-    followed = highest.filter(pc.less(highest["attempt"], highest["highest"]))
+    followed = _followed(ended, books.again.followed)
     attempt = [*_TRANCHE, "attempt"]
     open_ones = ended.filter(_stands_in(ended, books.again.next_acts, attempt))
     parts = [pair for part in (followed, open_ones) for pair in _sums(part, "benefit").items()]
     yield from _proofs(
         "ended", _prefixed(books.period, _sums(ended, "benefit")), _prefixed(books.period, _gathered(parts))
     )
+
+
+def _followed(ended: pa.Table, last: pa.Table) -> pa.Table:
+    """The attempts that ended and after which another was made. `last`: of each entitlement its last attempt."""
+    if not ended.num_rows:
+        return ended
+    highest = ended.join(last.rename_columns([*_TRANCHE, "highest"]), _TRANCHE, join_type="inner")
+    return highest.filter(pc.less(highest["attempt"], highest["highest"]))
 
 
 def _due(decisions: pa.Table) -> pa.Table:
@@ -200,6 +207,8 @@ def _whereabouts(books: Books, due: pa.Table) -> list[pa.Table]:
 
 def _stands_in(rows: pa.Table, others: pa.Table, by: Sequence[str]) -> pa.Array:
     """Whether each row agrees in these columns, none of which is null, with one of the others. Quicker than a join of few rows."""
+    if not rows.num_rows or not others.num_rows:
+        return pa.array(np.zeros(rows.num_rows, dtype=bool))
     mine, theirs = (
         pc.binary_join_element_wise(*(one_piece(table[name]).cast(TEXT) for name in by), "\x1f")
         for table in (rows, others)
@@ -322,6 +331,8 @@ def _entry_counts(placed: pa.Table) -> dict[str, int]:
 
 def _sums(table: pa.Table, by: str, amount: str = "amount_idr") -> Sums:
     """Rows and the sum of their amounts, by the values of a column."""
+    if not table.num_rows:
+        return {}
     scopes, place = _places(table[by])
     rows = np.bincount(place, minlength=len(scopes)).tolist()
     return dict(zip(scopes, map(Sum, rows, _added(table[amount], place, len(scopes))), strict=True))

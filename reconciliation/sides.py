@@ -135,14 +135,20 @@ class Ours:
 
 def to_flags(column: Any) -> Flags:
     """A Boolean column as numpy; null is false."""
-    flags: Flags = one_piece(pc.fill_null(column, False)).to_numpy(zero_copy_only=False)
+    flags: Flags = _without_nulls(column, False).to_numpy(zero_copy_only=False)
     return flags
 
 
 def to_numbers(column: Any, missing: int) -> Numbers:
     """A column of whole numbers as numpy; null is `missing`."""
-    numbers: Numbers = one_piece(pc.fill_null(column, missing)).to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers: Numbers = _without_nulls(column, missing).to_numpy(zero_copy_only=False).astype(np.int64)
     return numbers
+
+
+def _without_nulls(column: Any, instead: bool | int) -> pa.Array:
+    """The column as one array; most have no null, and are taken as they are."""
+    one = one_piece(column)
+    return pc.fill_null(one, instead) if one.null_count else one
 
 
 def to_codes(column: pa.ChunkedArray) -> Numbers:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from banks import exchange
 from banks.exchange import BankConnection
 from banks.profiles import profiles
-from ledger import chain, clock, consent, journal, queries, reissues, returned, store, unknowns
+from ledger import chain, clock, consent, inbound, journal, queries, reissues, returned, store, unknowns
 from ledger.gate import Gate
 from ledger.house import House
 from ledger.instants import to_micros
@@ -70,7 +70,7 @@ def _fetch(
     if not files:
         return []
     with house.store.reading() as connection:
-        fetched, known = queries.recorded_names(connection, line.code), queries.received(connection, line.code)
+        fetched, known = inbound.recorded_names(connection, line.code), inbound.received(connection, line.code)
     received: list[Fetched] = []
     for file in files:
         if (file.name, file.size, _listed(file)) in fetched:
@@ -100,7 +100,7 @@ def receive(house: House, path: Path, bank: str) -> dict[str, Any]:
     if not path.is_file() or path.stat().st_size > RECEIPT_BYTES_MAX:
         raise InputRejected(f"{path} cannot be taken.", "It is no file, or larger than any answer.", "Check the name.")
     with house.store.reading() as connection:
-        known = queries.received(connection, bank)
+        known = inbound.received(connection, bank)
     return _settle(house, [Fetched(take(path.read_bytes(), bank, path.name, house.archive, known))])
 
 
@@ -146,7 +146,7 @@ def unreconciled(house: House) -> list[str]:
         silent = {
             row["period"] for row in files if row["state"] == "submitted" and is_late(row["answer_due_at"], house.at)
         }
-        return sorted({*queries.unreconciled_periods(connection), *silent})
+        return sorted({*inbound.unreconciled_periods(connection), *silent})
 
 
 def _record(house: House, connection: Connection, found: Found) -> None:

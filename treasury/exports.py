@@ -15,7 +15,7 @@ from banks.calendars import next_banking_day
 from banks.profiles import profiles
 from disbursement.entitlement import decision_counts
 from disbursement.traces import refuse_forgotten
-from ledger import chain, claims, journal, queries, reissues, store
+from ledger import chain, claims, inbound, journal, queries, reissues, store
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date
 from reconciliation import evidence, letters, telling
@@ -269,7 +269,7 @@ def _archive(house: House) -> str:
     house.archive.get(house.archive.put(b"salur"))
     with house.store.reading() as connection:
         files = queries.file_rows(connection).column("sha256").to_pylist()
-        answers = queries.inbound(connection).column("sha256").to_pylist()
+        answers = inbound.inbound(connection).column("sha256").to_pylist()
     named = sorted({*files, *answers})
     for number, key in enumerate(named, 1):
         for _ in house.archive.chunks(key):

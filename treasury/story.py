@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import audit, claims, landing, queries, reissues, store, told
+from ledger import audit, claims, inbound, landing, queries, reissues, store, told
 from ledger.house import House
 from ledger.instants import jakarta_date
 from ledger.parquet import get_table
@@ -102,7 +102,7 @@ def _instructed(connection: store.Connection, paid: list[dict[str, Any]]) -> Ite
     made = queries.events_about(connection, "instructed", batches)
     events = {row["hash"]: row for row in _events(connection, batches | files)}
     proved: set[str] = set()
-    received = {row["sha256"]: row for row in queries.inbound(connection).to_pylist()}
+    received = {row["sha256"]: row for row in inbound.inbound(connection).to_pylist()}
     for row in paid:
         event = made[row["batch"]]
         facts = {name: row[name] for name in _INSTRUCTION} | {"maker": event["actor"]}

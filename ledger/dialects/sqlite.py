@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -152,7 +153,7 @@ def _compiled(query: sa.Select[Any]) -> tuple[str, tuple[str, ...], dict[str, An
 def _arrow_column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Values as the driver gives them (instants whole microseconds, dates text, flags 0 and 1) in their type."""
     if kind == INSTANT:
-        return pa.array(values, pa.int64()).cast(pa.timestamp("us")).cast(INSTANT)
+        return pa.array(values, pa.int64()).view(INSTANT)
     return pa.array(values).cast(kind) if kind in (DATE, FLAG) else pa.array(values, kind)
 
 
@@ -178,7 +179,7 @@ def _insert_new(table: sa.Table) -> sa.Insert:
 
 def _write(connection: sa.Connection, statement: sa.Insert, rows: Rows) -> int:
     if not isinstance(rows, pa.Table):
-        return connection.execute(statement, list(rows)).rowcount if rows else 0
+        return _write_few(connection, statement, rows) if rows else 0
     compiled = statement.compile(dialect=connection.dialect, column_keys=rows.column_names)
     # Arrow columns go to the driver as they are: building a dict and parameters a row costs more than SQLite's insert.
     order = compiled.positiontup or []
@@ -187,6 +188,23 @@ def _write(connection: sa.Connection, statement: sa.Insert, rows: Rows) -> int:
         values = list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
         added += connection.exec_driver_sql(str(compiled), values).rowcount if values else 0
     return added
+
+
+def _write_few(connection: sa.Connection, statement: sa.Insert, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Rows of one shape, as they stand in Python; the text of the statement is made once a shape."""
+    text, order = _compiled_insert(statement, tuple(rows[0]))
+    values = [tuple(_plain_value(row[name]) for name in order) for row in rows]
+    return connection.exec_driver_sql(text, values).rowcount
+
+
+@lru_cache(maxsize=256)
+def _compiled_insert(statement: sa.Insert, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    compiled = statement.compile(dialect=sqlite_dialect(), column_keys=list(names))
+    return str(compiled), tuple(compiled.positiontup or ())
+
+
+def _plain_value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger import audit, claims, journal, queries, reissues, store
+from ledger import audit, claims, inbound, journal, queries, reissues, store
 from ledger.archive import Archive
 from ledger.house import House
 from ledger.instants import from_micros, jakarta_date, to_micros
@@ -72,7 +72,7 @@ def gather(house: House, period: str) -> CycleFacts:
             checks=_conform("checks", audit.last_checks(connection, period)),
             quarantine=_conform("quarantine", audit.quarantined(connection)),
             files=_conform("files", files),
-            inbound=_conform("inbound", queries.inbound(connection)),
+            inbound=_conform("inbound", inbound.inbound(connection)),
             balances=_balances(said.statements),
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from disbursement import steps as paying
-from ledger import journal, queries
+from ledger import inbound, journal
 from ledger.house import House
 from reconciliation import steps as proving
 from schemas.errors import ProofFailed
@@ -69,7 +69,7 @@ def test_what_moves_on_an_answer_is_proved_by_its_bytes(home: Path) -> None:
     sent = sent_to(home, rejects=400_000)
     sent.receive(sent.answers())
     with sent.house.store.reading() as connection:
-        taken = set(queries.inbound(connection)["sha256"].to_pylist())
+        taken = set(inbound.inbound(connection)["sha256"].to_pylist())
         rows = journal.rows(connection, PERIOD).to_pylist()
     assert {row["evidence"] in taken for row in rows if row["credit"] != "cash"} == {True}
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from lxml import etree
 
-from ledger import journal, queries, store
+from ledger import inbound, journal, queries, store
 from ledger.house import House
 from reconciliation import steps as proving
 from reconciliation import superseding
@@ -79,7 +79,7 @@ def test_a_return_told_by_a_notification_ends_the_attempt_and_its_statement_adds
     proving.reconcile(sent.house, PERIOD)
     with sent.house.store.reading() as connection:
         before = journal.trial_balance(connection, PERIOD)
-        (kind,) = set(queries.inbound(connection, "notification")["state"].to_pylist())
+        (kind,) = set(inbound.inbound(connection, "notification")["state"].to_pylist())
     assert (kind, kinds(sent.house), unproved(sent.house)) == ("taken", {}, [])
     sent.receive(stated)
     proving.reconcile(sent.house, PERIOD)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from disbursement import claiming
-from ledger import queries
+from ledger import inbound, queries
 from ledger.house import House
 from schemas.errors import InputRejected
 from tests.lib.commands import PERIOD, Salur
@@ -33,7 +33,7 @@ def lost(house: House, story: list[dict[str, Any]]) -> list[str]:
     """The steps whose evidence is not found where they say that it is."""
     with house.store.reading() as connection:
         events = set(queries.whole(connection, "events")["hash"].to_pylist())
-        files = set(queries.inbound(connection)["sha256"].to_pylist())
+        files = set(inbound.inbound(connection)["sha256"].to_pylist())
         drops = {row["drop_id"][:12] for row in queries.whole(connection, "drops").to_pylist()}
     found: dict[str, Callable[[str], object]] = {
         "event": lambda key: key in events,
