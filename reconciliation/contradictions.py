@@ -100,6 +100,8 @@ def tell_claimed(matches: pa.Table, claimed: pa.Table, banks: Mapping[str, str],
     `matches`: matches.v1; `claimed`: end_to_end_id, claim and repaid_idr (whole rupiah of the whole claim) of confirmed claims that
     stand; `banks`: bank by file name. It stands until the claim is ended, or two people have settled the case.
     """
+    if not claimed.num_rows:
+        return
     back = matches.filter(pc.equal(matches["state"], "returned")).select(["end_to_end_id", "file_name", "amount_idr"])
     both = back.join(claimed, "end_to_end_id", join_type="inner")
     for row in both.to_pylist():

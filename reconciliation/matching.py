@@ -281,9 +281,11 @@ def hold_moves(
         for pair in pairs.to_pylist()
         if pair["old"] is not None and pair["old"] != pair["new"] and pair["new"] not in reach(pair["old"])
     ]
+    findings = Findings(period, {})
+    if not refused:
+        return matches, findings.table()
     joined = pc.binary_join_element_wise(before, matches["state"], ">")
     wrong = pc.is_in(joined, pa.array([f"{old}>{new}" for old, new in refused], pa.string()))
-    findings = Findings(period, {})
     for row, old in zip(matches.filter(wrong).to_pylist(), before.filter(wrong).to_pylist(), strict=True):
         findings.add(
             "contradiction", banks[row["file_name"]], old, _told_by(row), end_to_end_id=row["end_to_end_id"],

@@ -192,6 +192,8 @@ def _record(house: House, connection: Connection, found: Found) -> None:
 
 def _with_silence(house: House, connection: Connection, found: Found) -> pa.Table:
     """The matches, with an event as the evidence of those that silence makes unknown: one a file and deadline."""
+    if not found.lapsed.num_rows:
+        return found.matches
     events: dict[str, str] = {}
     groups = found.lapsed.group_by(["file_name", "answer_due_at"]).aggregate([([], "count_all"), ("amount_idr", "sum")])
     for row in groups.sort_by([("file_name", "ascending"), ("answer_due_at", "ascending")]).to_pylist():
@@ -239,6 +241,8 @@ def _postings(was: pa.Table, matches: pa.Table, standing: Mapping[str, tuple[str
     for name, column in (("before", "state"), *((each, each) for each in _OF_POSTINGS)):
         moves = moves.append_column(name, was[column])
     moves = moves.filter(pc.not_equal(moves["before"], moves["state"]))
+    if not moves.num_rows:
+        return
     keys = ["file_name", "before", "state", "evidence", *_OF_POSTINGS]
     sums = moves.group_by(keys).aggregate([([], "count_all"), ("amount_idr", "sum")])
     for row in sums.sort_by([(key, "ascending") for key in keys]).to_pylist():
