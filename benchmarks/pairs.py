@@ -122,7 +122,7 @@ def statements(entries: pa.Table) -> pa.Table:
 
 def no_responses() -> pa.Table:
     """No status report at all: this is about statements."""
-    texts = "level message_id payment_information_id end_to_end_id status reason_code reason_text bank evidence".split()
+    texts = "level message_id payment_information_id end_to_end_id status reason_code reason_text currency bank evidence".split()
     numbers = "amount_idr transaction_count control_sum_idr received".split()
     kinds: list[tuple[str, Callable[[], pa.DataType]]] = [(name, pa.string) for name in texts]
     kinds += [(name, pa.int64) for name in numbers]
