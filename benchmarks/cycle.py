@@ -66,17 +66,20 @@ def measure(stage: str, command: Sequence[str]) -> tuple[Measure, str]:
         return cost, output.read().decode()
 
 
+Run = Callable[[str, Sequence[str]], tuple[Measure, str]]
+
+
 class _Cycle:
     """A home and what its stages have cost so far."""
 
-    def __init__(self, folder: Path, say: Say) -> None:
-        self.folder, self.home, self.say = folder, folder / "home", say
+    def __init__(self, folder: Path, say: Say, run: Run) -> None:
+        self.folder, self.home, self.say, self.measure = folder, folder / "home", say, run
         self.taken: list[Measure] = []
 
     def salur(self, stage: str, at: str, *arguments: object) -> dict[str, Any]:
         """Give a command; its answer."""
         command = [sys.executable, "-m", "treasury.cli", "--home", str(self.home), "--at", at]
-        found, printed = measure(stage, [*command, *map(str, arguments), "--json"])
+        found, printed = self.measure(stage, [*command, *map(str, arguments), "--json"])
         self.taken.append(found)
         self.say(f"{stage} {found.wall_s:.1f} s")
         result: dict[str, Any] = json.loads(printed)
@@ -124,11 +127,13 @@ def gathered(taken: Sequence[Measure]) -> Iterator[Measure]:
         yield Measure(stage, len(mine), wall_s, cpu_s, max(each.peak_mib for each in mine))
 
 
-def measured(kind: str, due: int, say: Say) -> dict[str, Any]:
-    """A cycle in which about so many people are due, on a ledger of SQLite or PostgreSQL; its stages, as plain values."""
+def measured(kind: str, due: int, say: Say, run: Run = measure) -> dict[str, Any]:
+    """A cycle in which about so many people are due, on a ledger of SQLite or PostgreSQL; its stages, as plain values.
+
+    `run` carries out one command of one stage and measures it."""
     people = round(due * PEOPLE_PER_DUE)
     with tempfile.TemporaryDirectory(prefix="salur-cycle-") as folder, _ledger(kind) as ledger:
-        cycle = _Cycle(Path(folder), lambda text: say(f"{kind}: {text}"))
+        cycle = _Cycle(Path(folder), lambda text: say(f"{kind}: {text}"), run)
         made = cycle.run(people, ledger)
     stages = [asdict(stage) for stage in gathered(cycle.taken)]
     whole = sum(stage["wall_s"] for stage in stages if stage["stage"] not in NOT_OURS)

@@ -5,6 +5,7 @@ Peers are measured where `make bench` has set them up; here it is our side, the 
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from benchmarks import compare, cycle, inputs, ours, page, pairs
 from benchmarks.cases import CASES, OURS
+from tests.lib import warm
 
 ROWS, PAYMENTS = 60, 2_000
 
@@ -89,9 +91,17 @@ def test_a_contender_that_answers_wrongly_ends_the_benchmark(folder: Path) -> No
         compare.run_once(case, case.contenders[0], ROWS + 1, folder)
 
 
+def test_a_command_is_a_process_of_its_own_that_is_measured_and_one_that_fails_ends_all() -> None:
+    found, printed = cycle.measure("help", [sys.executable, "-m", "treasury.cli", "--help"])
+    assert (found.stage, found.runs, "salur" in printed) == ("help", 1, True)
+    assert found.peak_mib > 0 < min(found.wall_s, found.cpu_s)
+    with pytest.raises(SystemExit, match="nonsense ended with 2"):
+        cycle.measure("nonsense", [sys.executable, "-m", "treasury.cli", "nonsense"])
+
+
 @pytest.mark.slow
 def test_a_cycle_is_measured_stage_by_stage() -> None:
-    found = cycle.measured("SQLite", 6, lambda _: None)
+    found = cycle.measured("SQLite", 6, lambda _: None, warm.measure)
     stages = {stage["stage"]: stage for stage in found["stages"]}
     for name in ("intake", "entitle", "instruct", "release", "submit", "collect", "reconcile", "report"):
         assert stages[name]["wall_s"] > 0, name
