@@ -9,7 +9,8 @@ level that is there speaks; what it does not name inherits from above, as far as
 
 A rejected group or batch rejects all in it. PART never speaks of a single payment. A rejection for a duplicate is no
 rejection: it says that the payment is there already, and it must never free the money to be sent again. What a report
-names and says nothing usable of (another amount, an unknown code, two statuses, a duplicate) inherits nothing.
+names and says nothing usable of (another amount, an unknown code, two statuses, a duplicate) inherits nothing. Nobody
+inherits from a level that cannot be used, or whose count or sum is not ours, or in a report that names somebody else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -85,6 +86,7 @@ class _Said(NamedTuple):
     """What one report says of one file: at its upper levels, and of the transactions that it names.
 
     `mentioned` are positions that it names in a way that cannot be used: of them, its upper levels say nothing either.
+    `is_muted`: it names somebody whom we do not know, or one of its levels cannot be used: then those say nothing of anybody.
     """
 
     file: int
@@ -95,6 +97,7 @@ class _Said(NamedTuple):
     rows: Numbers
     positions: Numbers
     mentioned: Numbers
+    is_muted: bool
 
 
 def read_reports(ours: Ours, responses: pa.Table, modes: Mapping[str, str], findings: Findings) -> Reported:
@@ -129,6 +132,8 @@ def _apply(reported: Reported, ours: Ours, said: _Said, meaning: Numbers, mode: 
     """Add one report's words about one file to what earlier reports said."""
     assert mode in RESPONSE_MODES, f"a response mode, not {mode}"
     _note(reported, said.positions, meaning[said.rows], said.rows, TRANSACTION)
+    if said.is_muted:
+        return
     members = ours.members(said.file)
     named = np.concatenate([said.positions, said.mentioned])
     names_some = len(named) > 0
@@ -235,9 +240,26 @@ class _Reader:
         usable &= ~self._tell_duplicates_of_ours(usable)
         usable &= ~self._tell_amounts(usable)
         usable &= ~self._tell_unsent(usable)
-        self._tell_totals(usable)
+        unclear = ~usable & (self.position >= 0)
+        usable &= ~self._are_named_in(unclear)
+        self.muted = self._mute(usable)
         counts: Flags = usable & ~self._tell_repeats(usable)
         return counts
+
+    def _are_named_in(self, rows: Flags) -> Flags:
+        """The rows whose report names their payment in one of `rows` too."""
+        key = self.evidence * (len(self.ours) + 1) + self.position
+        found: Flags = (self.position >= 0) & np.isin(key, key[rows])
+        return found
+
+    def _mute(self, usable: Flags) -> set[tuple[int, int]]:
+        """Reports, and the files of which their upper levels say nothing: those name somebody who is not in the file, are of
+        a file that is not as ours, or are not understood. What the report says of payments by name still counts.
+        """
+        own = np.where(self.position >= 0, self.ours.file[self.position] if len(self.ours) else -1, -1)
+        unclear = np.where(self.is_transaction, own != self.file, ~usable | self._tell_totals(usable))
+        rows = np.flatnonzero(unclear & (self.file >= 0))
+        return set(zip(self.evidence[rows].tolist(), self.file[rows].tolist(), strict=True))
 
     def _file(self, row: int) -> OurFile | None:
         file = int(self.file[row])
@@ -356,13 +378,17 @@ class _Reader:
             self._add("contradiction", row, state, f"{self._cell('status', row)} by name", "not sent")
         return unsent
 
-    def _tell_totals(self, usable: Flags) -> None:
+    def _tell_totals(self, usable: Flags) -> Flags:
+        """Files and batches whose count or sum is not ours."""
+        differs = np.zeros(len(usable), dtype=bool)
         for row in np.flatnonzero(usable & ~self.is_transaction).tolist():
             file = self.ours.files[int(self.file[row])]
             for column, ours in (("transaction_count", file.count), ("control_sum_idr", file.control_sum_idr)):
                 theirs = self._cell(column, row)
                 if theirs is not None and theirs != ours:
                     self._add("totals_differ", row, ours, theirs, f"{column} of the {self._cell('level', row)}")
+                    differs[row] = True
+        return differs
 
     def _tell_repeats(self, usable: Flags) -> Flags:
         """Transactions answered more than once in one report. Told alike, one counts; told differently, none does."""
@@ -401,7 +427,9 @@ class _Reader:
     def _said(self, rows: Numbers) -> _Said:
         upper = rows[~self.is_transaction[rows]].tolist()
         named = rows[self.is_transaction[rows]]
+        evidence, file_at = int(self.evidence[int(rows[0])]), int(self.file[int(rows[0])])
         covering, covering_row, rule, is_part = SILENT, -1, NONE, False
+        is_muted = (evidence, file_at) in self.muted
         # The batch speaks before the file: a rejected batch in a received file is rejected. A rejected file rejects all.
         batch = [row for row in upper if self._cell("level", row) == "batch" and self._cell("status", row)]
         file = [row for row in upper if self._cell("level", row) == "file" and self._cell("status", row)]
@@ -409,17 +437,17 @@ class _Reader:
             statuses = sorted({self._cell("status", row) for row in candidates})
             if len(statuses) > 1:
                 self._add("contradiction", candidates[0], "one status", ", ".join(statuses), "one report")
-                covering, covering_row, rule, is_part = SILENT, -1, NONE, False
+                is_muted = True
             elif statuses:
                 first = min(candidates, key=self._reason)
                 if covering == REJECTED and self.meaning[first] != REJECTED:
                     found = f"file RJCT, batch {statuses[0]}"
                     self._add("contradiction", first, "levels that agree", found, "levels")
+                    is_muted = True
                 covering, covering_row, rule = int(self.meaning[first]), first, level
                 is_part = statuses[0] == "PART"
-        file_at = int(self.file[int(rows[0])])
-        mentioned = self._mentioned(int(self.evidence[int(rows[0])]), file_at)
-        return _Said(file_at, covering, covering_row, rule, is_part, named, self.position[named], mentioned)
+        mentioned = self._mentioned(evidence, file_at)
+        return _Said(file_at, covering, covering_row, rule, is_part, named, self.position[named], mentioned, is_muted)
 
     def _mentioned(self, evidence: int, file: int) -> Numbers:
         """The payments of a file that a report names by rows that do not count."""

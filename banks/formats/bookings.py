@@ -103,7 +103,7 @@ class _Lines:
         starts_one = array(items["item"]).to_numpy() == 0
         self.message.expect("RtrInf", int(starts_one.sum()))
         holders = pa.array(self._holders(items, starts_one), pa.int64())
-        return reasons(items.append_column("key", holders), pa.array(self.detail))
+        return reasons(items.append_column("key", holders), pa.array(self.detail), "return")
 
     def _holders(self, items: pa.Table, starts_one: npt.NDArray[np.bool_]) -> Positions:
         """The position of the detail that each part of a return lies in."""

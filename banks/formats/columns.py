@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.codes import is_classified, remedy
 from schemas.fields import INSTANT
 from schemas.money import parse_idr_array
 from schemas.zone import JAKARTA
@@ -144,17 +145,23 @@ def references(texts: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(texts, NOT_PROVIDED), pa.scalar(None, pa.string()), texts)
 
 
-def reasons(items: pa.Table, keys: pa.Array) -> tuple[pa.Array, pa.Array]:
+_CAUTION = ("find_earlier", "hold_for_person", "review", "stop_file", "fix_account", "retry_later")
+"""Remedies, the one first that frees least. Of several reasons none may free what another keeps."""
+
+
+def reasons(items: pa.Table, keys: pa.Array, code_list: str) -> tuple[pa.Array, pa.Array]:
     """Reason code and reason text for each of `keys`, from the items of reason elements in document order.
 
-    `items` has key, code, own_code and text, one of the latter three a row. The code is the first one given, ISO's or
-    the bank's own; the text is all the rest, further codes too, with `; ` between.
+    `items` has key, code, own_code and text, one of the latter three a row. The code, ISO's or the bank's own, is that whose
+    remedy in `code_list` (`status` or `return`) is the most cautious, and of equals the first; one that is in no list counts
+    only where no other is. The text is all the rest, further codes too, with `; ` between.
     """
     code = array(pc.coalesce(items["code"], items["own_code"]))
     word = array(pc.coalesce(code, items["text"]))
     key = array(items["key"])
     has_code = pc.is_valid(code).to_numpy(zero_copy_only=False)
     positions = np.flatnonzero(has_code)
+    positions = positions[np.argsort(_cautions(code.filter(pa.array(has_code)), code_list), kind="stable")]
     _, first = np.unique(key.to_numpy(zero_copy_only=False)[positions], return_index=True)
     is_rest = pc.is_valid(word).to_numpy(zero_copy_only=False)
     is_rest[positions[first]] = False
@@ -166,3 +173,14 @@ def reasons(items: pa.Table, keys: pa.Array) -> tuple[pa.Array, pa.Array]:
         code.take(firsts).take(pc.index_in(keys, value_set=key.take(firsts))),
         joined.take(pc.index_in(keys, value_set=array(texts["key"]))),
     )
+
+
+def _cautions(codes: pa.Array, code_list: str) -> npt.NDArray[np.int64]:
+    """The place of each code's remedy in the order of caution; codes that are in no list come last."""
+    encoded = array(codes).dictionary_encode()
+    ranks = [
+        _CAUTION.index(remedy(code_list, code)) if is_classified(code_list, code) else len(_CAUTION)
+        for code in encoded.dictionary.to_pylist()
+    ]
+    rank: npt.NDArray[np.int64] = np.array(ranks, dtype=np.int64)[encoded.indices.to_numpy()]
+    return rank

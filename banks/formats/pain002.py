@@ -75,7 +75,7 @@ def _file_row(message: Message, findings: Findings) -> pa.Table:
     first = {name: column.slice(0, 1) if len(column) else pa.nulls(1, pa.string()) for name, column in said.items()}
     items = message.tables["message_reason"]
     zeros = pa.array(np.zeros(items.num_rows, dtype=np.int64))
-    code, text = reasons(items.append_column("key", zeros), pa.array([0]))
+    code, text = reasons(items.append_column("key", zeros), pa.array([0]), "status")
     return pa.table(
         {
             "part": pa.array([-1], pa.int64()),
@@ -127,7 +127,7 @@ def _batch_rows(message: Message, batches: pa.Table, findings: Findings) -> pa.T
     part = pc.cast(array(batches["part"]), pa.int64())
     items = message.tables["batch_reason"]
     key = pc.cast(array(items["part"]), pa.int64())
-    code, text = reasons(items.append_column("key", key), part)
+    code, text = reasons(items.append_column("key", key), part, "status")
     return pa.table(
         {
             "part": part,
@@ -145,7 +145,8 @@ def _batch_rows(message: Message, batches: pa.Table, findings: Findings) -> pa.T
 
 def _transaction_rows(message: Message, batches: pa.Table, transfers: pa.Table, findings: Findings) -> pa.Table:
     items = message.tables["reason"]
-    code, text = reasons(items.append_column("key", pa.array(place_of(items, "part", "row"))), array(transfers["key"]))
+    items = items.append_column("key", pa.array(place_of(items, "part", "row")))
+    code, text = reasons(items, array(transfers["key"]), "status")
     block = pa.array(np.searchsorted(array(batches["part"]).to_numpy(), array(transfers["part"]).to_numpy()))
     amount, currency = array(transfers["amount"]), array(transfers["currency"])
     return pa.table(

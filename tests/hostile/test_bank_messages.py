@@ -39,6 +39,24 @@ def test_the_report_that_the_others_are_made_from_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("codes", "counts"),
+    [
+        (("TM01", "AM05"), "AM05"),  # refused as a duplicate: whatever else is wrong, it may be paid already
+        (("AM05", "TM01"), "AM05"),
+        (("AC04", "REKTUTUP"), "AC04"),  # a bank's own word beside the list's
+        (("REKTUTUP", "AC04"), "AC04"),
+        (("REKTUTUP", "SALAH"), "REKTUTUP"),
+    ],
+)
+def test_of_several_reasons_that_counts_which_frees_least(codes: tuple[str, str], counts: str) -> None:
+    reasons = "".join(f"<StsRsnInf><Rsn><Prtry>{code}</Prtry></Rsn></StsRsnInf>" for code in codes)
+    told = report().replace("</TxSts>", f"</TxSts>{reasons}")
+    read = pain002.read(told.encode()).responses.to_pylist()[-1]
+    (other,) = set(codes) - {counts}
+    assert (read["reason_code"], read["reason_text"]) == (counts, other)
+
+
+@pytest.mark.parametrize(
     ("written", "read"),
     [
         ("2021-01-05T08:00:00+07:00", datetime(2021, 1, 5, 1, tzinfo=UTC)),

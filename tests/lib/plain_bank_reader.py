@@ -11,6 +11,8 @@ from typing import Any
 
 from lxml import etree
 
+from schemas.codes import REMEDY
+
 Row = dict[str, Any]
 JAKARTA = timezone(timedelta(hours=7))
 
@@ -36,7 +38,7 @@ def plain_status_report(data: bytes) -> list[Row]:
 
 
 def _response(level: str, element: etree._Element, message_id: str | None, block_id: str | None, status: str) -> Row:
-    code, text = _reason(_at(element, "StsRsnInf"))
+    code, text = _reason(_at(element, "StsRsnInf"), "status")
     count = _text(element, "OrgnlNbOfTxs")
     return {
         "level": level,
@@ -116,7 +118,7 @@ def _line(
     stated = next((found[0] for found in amounts if found and _own(found[0])), None)
     if stated is None and is_alone and (detail is None or count in (None, 0, 1)):
         stated = _at(booking, "Amt")[0]
-    code, text = _reason([] if detail is None else _at(detail, "RtrInf"))
+    code, text = _reason([] if detail is None else _at(detail, "RtrInf"), "return")
     return {
         "detail_number": number,
         "booking_date": _day(_text(booking, "BookgDt/Dt") or _text(booking, "BookgDt/DtTm")),
@@ -137,8 +139,11 @@ def _line(
     }
 
 
-def _reason(elements: list[etree._Element]) -> tuple[str | None, str | None]:
-    """The first code; all other codes and texts in order, `; ` between."""
+CAUTION = ["find_earlier", "hold_for_person", "review", "stop_file", "fix_account", "retry_later"]
+
+
+def _reason(elements: list[etree._Element], code_list: str) -> tuple[str | None, str | None]:
+    """The code that frees least, of equals the first; all other codes and texts in order, `; ` between."""
     words = []
     for element in elements:
         for child in element.iterchildren("{*}Rsn", "{*}AddtlInf"):
@@ -146,7 +151,9 @@ def _reason(elements: list[etree._Element]) -> tuple[str | None, str | None]:
             text = (_text(child, "Cd") or _text(child, "Prtry")) if is_reason else _own(child)
             if text:
                 words.append((is_reason, text))
-    code = next((text for is_code, text in words if is_code), None)
+    codes = [text for is_code, text in words if is_code]
+    listed = [text for text in codes if (code_list, text) in REMEDY]
+    code = min(listed, key=lambda text: CAUTION.index(REMEDY[code_list, text]), default=next(iter(codes), None))
     if code is not None:
         words.remove((True, code))
     return code, "; ".join(text for _, text in words) or None

@@ -97,25 +97,34 @@ def _claims(world: World, sent: Row, files: dict[str, Row]) -> list[tuple[str, i
     file = files[sent["file_name"]]
     reports: dict[str, list[Row]] = defaultdict(list)
     for row in world.responses:
-        if (
-            row["bank"] == file["channel"]
-            and row.get("message_id") == file["message_id"]
-            and _is_usable(world, row, file)
-        ):
+        if row["bank"] == file["channel"] and row.get("message_id") == file["message_id"]:
             reports[row["evidence"]].append(row)
     claims = []
-    for evidence, rows in reports.items():
-        rank, how = _said(rows, sent, world.modes[file["channel"]], _named(world, evidence, file))
+    for rows in reports.values():
+        rank, how = _said(world, rows, sent, file)
         if rank:
             claims.append((how, rank))
     return claims
 
 
-def _named(world: World, evidence: str, file: Row) -> set[str]:
-    """The file's payments that a report names, be it in a way that cannot be used."""
-    members = {row["end_to_end_id"] for row in world.sent if row["file_name"] == file["file_name"]}
-    rows = [row for row in world.responses if row["evidence"] == evidence and row["bank"] == file["channel"]]
-    return members & {row["end_to_end_id"] for row in rows if row["level"] == "transaction"}
+def _members(world: World, file: Row) -> set[str]:
+    return {row["end_to_end_id"] for row in world.sent if row["file_name"] == file["file_name"]}
+
+
+def _is_mute(world: World, rows: list[Row], file: Row) -> bool:
+    """Whether a report names somebody who is not in the file, or one of its upper levels cannot be used or contradicts itself."""
+    levels: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row["level"] == "transaction":
+            if row["end_to_end_id"] not in _members(world, file):
+                return True
+            continue
+        levels[row["level"]].add(row["status"])
+        ours = {"transaction_count": file["transaction_count"], "control_sum_idr": file["control_sum_idr"]}
+        if not _is_usable(world, row, file) or any(row.get(name, own) != own for name, own in ours.items()):
+            return True
+    has_two = any(len(statuses) > 1 for statuses in levels.values())
+    return has_two or (levels["file"] == {"RJCT"} and levels["batch"] not in (set(), {"RJCT"}))
 
 
 def _is_usable(world: World, row: Row, file: Row) -> bool:
@@ -133,22 +142,22 @@ def _is_usable(world: World, row: Row, file: Row) -> bool:
     return status in RANK or status == "RJCT"
 
 
-def _said(rows: list[Row], sent: Row, mode: str, named: set[str]) -> tuple[int, str]:
+def _said(world: World, rows: list[Row], sent: Row, file: Row) -> tuple[int, str]:
     """What one report says of the instruction, and how."""
-    answers: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        if row["level"] == "transaction":
-            answers[row["end_to_end_id"]].add(row["status"])
-    clear = {e: statuses.pop() for e, statuses in answers.items() if len(statuses) == 1}
-    if sent["end_to_end_id"] in clear:
-        return _rank(clear[sent["end_to_end_id"]]), "name"
-    if sent["end_to_end_id"] in named:
+    named = {row["end_to_end_id"] for row in rows if row["level"] == "transaction"} & _members(world, file)
+    mine = [row for row in rows if row["level"] == "transaction" and row["end_to_end_id"] == sent["end_to_end_id"]]
+    statuses = {row["status"] for row in mine}
+    if mine:
+        is_clear = len(statuses) == 1 and all(_is_usable(world, row, file) for row in mine)
+        return (_rank(statuses.pop()), "name") if is_clear else (0, "")
+    usable = [row for row in rows if _is_usable(world, row, file)]
+    if not usable or _is_mute(world, rows, file):
         return 0, ""
-    upper = _upper(rows)
+    upper = _upper(usable)
     if upper == "RJCT":
         return 5, "file"
     if named or upper == "PART":
-        if mode != "exceptions_only":
+        if world.modes[file["channel"]] != "exceptions_only":
             return 0, ""
         return (2 if upper in (None, "PART") else _rank(upper)), "agreement"
     return (_rank(upper) if upper else 0), "file"

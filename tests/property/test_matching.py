@@ -58,7 +58,11 @@ def _report(draw: st.DrawFn, made: World) -> None:
         batch = draw(st.sampled_from(GROUPS))
     more: dict[str, Any] = {"bank": file["channel"]}
     if draw(st.integers(0, 9)) == 0:
-        more |= draw(st.sampled_from(({"amount_idr": 50_000}, {"currency": "USD"})))
+        more |= draw(
+            st.sampled_from(
+                ({"amount_idr": 50_000}, {"currency": "USD"}, {"transaction_count": 99}, {"control_sum_idr": 7})
+            )
+        )
     made.report(file["file_name"], statuses, group=group, batch=batch, **more)
     if statuses and draw(st.integers(0, 4)) == 0:
         made.responses.append(

@@ -1,5 +1,7 @@
 """What evidence makes of an instruction: one sentence a test, one small world each."""
 
+from typing import Any
+
 import pytest
 
 from tests.lib.reconciling import (
@@ -249,12 +251,61 @@ def test_an_answer_that_names_no_payment_is_ambiguous_whatever_its_amount() -> N
     assert [kind for kind, _ in breaks(made.matched())] == ["ambiguous"]
 
 
-def test_a_bank_that_counts_otherwise_is_a_break_beside_the_state() -> None:
-    made = world()
-    made.report("F1", group="ACSP", transaction_count=2, control_sum_idr=3 * TRANCHE)
+@pytest.mark.parametrize("group", ["ACSP", "ACCC", "RJCT AC04"])
+def test_a_bank_that_counts_otherwise_does_not_mean_our_file_and_says_nothing_of_whom_it_does_not_name(
+    group: str,
+) -> None:
+    made = world(mode="exceptions_only")
+    made.report("F1", {"E1": "ACCC"}, group=group, transaction_count=2, control_sum_idr=3 * TRANCHE)
     matched = made.matched()
-    assert set(states(matched).values()) == {"accepted"}
+    assert states(matched) == {"E1": "credited", "E2": "submitted", "E3": "submitted"}
     assert [(row["expected"], row["found"]) for row in matched.breaks.to_pylist()] == [("3", "2")]
+
+
+ANOTHER = {"level": "transaction", "status": "RJCT", "reason_code": "AC04"}
+
+
+@pytest.mark.parametrize("mode", ["full", "exceptions_only", "positives_only"])
+@pytest.mark.parametrize("group", ["ACCC", "RJCT AC04"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        pytest.param(
+            {"level": "batch", "status": "XXXX", "payment_information_id": "P-F1"}, id="a batch not understood"
+        ),
+        pytest.param({"level": "batch", "status": "RJCT", "reason_code": "AM05"}, id="a batch refused as a duplicate"),
+        pytest.param({"level": "batch", "status": "ACCC", "payment_information_id": "P-Z"}, id="a batch not ours"),
+        pytest.param({"level": "file", "status": "XXXX"}, id="a second word not understood"),
+        pytest.param(ANOTHER | {"end_to_end_id": "E9"}, id="a payment not ours"),
+        pytest.param(ANOTHER, id="a payment without its id"),
+        pytest.param(ANOTHER | {"end_to_end_id": "E4"}, id="a payment of another file"),
+    ],
+)
+def test_a_report_that_is_not_whole_to_us_says_nothing_of_whom_it_does_not_name(
+    mode: str, group: str, beside: dict[str, str]
+) -> None:
+    made = world(mode=mode)
+    made.file("F2", ["E4"])
+    made.report("F1", group=group)
+    made.responses.append(
+        {key: made.responses[0][key] for key in ("bank", "evidence", "received", "message_id")} | beside
+    )
+    matched = made.matched()
+    assert set(states(matched).values()) == {"submitted"}
+    assert matched.breaks.num_rows
+
+
+@pytest.mark.parametrize(
+    "other", [{"status": "XXXX"}, {"status": "RJCT", "reason_code": "AM05"}, {"status": "ACCC", "amount_idr": 60_000}]
+)
+@pytest.mark.parametrize("status", ["ACCC", "RJCT AC04"])
+def test_of_two_words_on_one_payment_none_counts_where_one_cannot_be_used(status: str, other: dict[str, Any]) -> None:
+    made = world()
+    made.report("F1", {"E1": status})
+    made.responses.append(made.responses[0] | {"reason_code": None} | other)
+    matched = made.matched()
+    assert states(matched)["E1"] == "submitted"
+    assert [row["end_to_end_id"] for row in matched.breaks.to_pylist()] == ["E1"]
 
 
 def test_an_answer_about_a_file_that_was_never_sent_contradicts_our_record() -> None:
