@@ -370,15 +370,11 @@ def export(
 
 @app.command()
 def explain(participant: str, json: Json = False) -> None:
-    """Everything known and decided about one person, in order. Example: salur explain P0000001"""
-    from treasury import story
+    """Everything known and decided about one person, in order, in words (riwayat peserta). Example: salur explain P0000001"""
+    from treasury import story, story_told
 
     steps = story.explain(terminal.open_house(), participant)
-    answer(
-        {"participant_id": participant, "story": steps},
-        json,
-        [f"{step['at']}  {step['what']}: {step['facts']}  [{step['found_in']} {step['evidence']}]" for step in steps],
-    )
+    answer({"participant_id": participant, "story": steps}, json, story_told.lines(steps))
 
 
 @app.command()

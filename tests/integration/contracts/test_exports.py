@@ -139,6 +139,10 @@ def test_a_persons_story_is_told_in_order_and_each_step_names_its_evidence(instr
     ]
     assert all(step["evidence"] for step in story)
     assert [step["at"] for step in story] == sorted(step["at"] for step in story)
+    said = instructed("explain", "CONTOH0001").out
+    assert "Data peserta diterima, peserta CONTOH0001, gelombang 1" in said
+    assert "sent, not answered, about PRAKERJA_BCA_" in said
+    assert "{" not in said
     instructed.ask("explain", "NOBODY", code=10)
 
 
