@@ -11,7 +11,7 @@ from treasury.worlds import play
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("banks_err_in_silence")]
 
 
-SEEDS = (1001, 1002, 1005, 1007)
+SEEDS = (1001, 1002, 1004, 1005, 1007)
 
 
 @pytest.mark.timeout(600)

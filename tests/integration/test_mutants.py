@@ -11,7 +11,14 @@ from scripts import simulate_mutants
 
 ROOT = Path(__file__).parent.parent.parent
 MUTANTS = sorted((ROOT / "tests" / "mutants").glob("*.patch"))
-KEPT = [patch for patch in MUTANTS if (simulate_mutants.WORLDS / f"{patch.stem}.json").exists()]
+KEPT = {
+    "intent_after_sending": "forgotten",
+    "missing_key": "paid twice",
+    "retry_around_the_send": "forgotten",
+    "return_ignored": "proof",
+    "silence_is_an_end": "record against bank",
+}
+"""The bugs for which a world is kept in tests/worlds, and the claim that breaks in it."""
 
 
 @pytest.mark.parametrize("patch", MUTANTS, ids=lambda patch: patch.stem)
@@ -28,12 +35,12 @@ def test_there_are_at_least_ten() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("patch", KEPT, ids=lambda patch: patch.stem)
-def test_a_planted_bug_breaks_a_claim_in_the_world_that_was_kept_for_it(patch: Path, tmp_path: Path) -> None:
-    simulate_mutants.copied(tmp_path, patch)
-    played = simulate_mutants.simulated(tmp_path, simulate_mutants.WORLDS / f"{patch.stem}.json")
-    assert played["violations"]
+@pytest.mark.parametrize("bug", KEPT)
+def test_a_planted_bug_breaks_a_claim_in_the_world_that_was_kept_for_it(bug: str, tmp_path: Path) -> None:
+    simulate_mutants.copied(tmp_path, simulate_mutants.MUTANTS / f"{bug}.patch")
+    played = simulate_mutants.simulated(tmp_path, simulate_mutants.WORLDS / f"{bug}.json")
+    assert KEPT[bug] in {violation["claim"] for violation in played["violations"]}
 
 
-def test_worlds_are_kept_for_bugs_that_pay_twice_or_lose_somebody() -> None:
-    assert {"missing_key", "retry_around_the_send", "return_ignored"} <= {patch.stem for patch in KEPT}
+def test_every_world_that_is_kept_is_a_planted_bugs() -> None:
+    assert {path.stem for path in simulate_mutants.WORLDS.glob("*.json")} == KEPT.keys()
