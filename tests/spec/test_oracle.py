@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from ledger.instants import to_micros
 from simulator.observed import CutOff, Violation
 from simulator.oracle import Oracle
 from simulator.oracle.record import event_hash
+from simulator.world import BankLine, Plan, World
 from tests.lib.judged_days import (
     BATCH,
     CUT_OFF,
@@ -38,6 +41,7 @@ from tests.lib.judged_days import (
     refused,
     set_all,
 )
+from treasury.worlds import HomePipeline, settle
 
 
 def judged(story: Story) -> list[Violation]:
@@ -208,6 +212,24 @@ def short_of_money(story: Story, funded_idr: int) -> None:
         record["entitlements"][0].update(decision="held", reasons="funds_short")
 
 
+def one_of_two_held(story: Story, held: str, funded_idr: int) -> None:
+    """P-2 is due as P-1 is, and behind P-1 in the order of money; `held` got none of it."""
+    short_of_money(story, funded_idr)
+    for table, other in {
+        "participants": {"nik": "3273014101909002", "kk": "3273010101109002"},
+        "accounts": {"account_number": "9900000102", "owner_nik": "3273014101909002"},
+        "completions": {"completion_id": "C-2"},
+    }.items():
+        story.tables[table].append({**story.tables[table][0], "participant_id": "P-2", **other})
+    for record in story.records:
+        record["entitlements"] += [{**row, "participant_id": "P-2"} for row in record["entitlements"]]
+        for row in record["entitlements"]:
+            if row["benefit"] == "incentive" and row["participant_id"] != held:
+                row.update(decision="due", reasons="")
+                about = {"subject": f"{row['participant_id']} incentive 1", "kind": "on_hold", "period": PERIOD}
+                record["next_acts"] = [{**about, "due_at": None, "owner": "treasury"}]
+
+
 def returned(story: Story, *kept: dict[str, Any]) -> None:
     """Credited, reported, and sent back on the last day: whoever owns it needs another account; its money is posted so."""
     story.records[1] = {**story.records[2]}
@@ -330,6 +352,10 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
     ),
     "a journal that is not what stands": (lambda s: s.records[2]["journal"].pop(), {"journal", "money differs"}),
     "funds that the journal has not": (lambda s: s.other.update(funded_idr=900_000), {"journal"}),
+    "money for one behind, and none for the one before": (
+        lambda s: one_of_two_held(s, "P-1", 599_999),
+        {"funds out of order"},
+    ),
     "held though the money is there": (lambda s: short_of_money(s, 600_000), {"held without need"}),
     "a return posted as free money": (
         lambda s: returned(s, posting(3, "cash", "credited")),
@@ -463,6 +489,7 @@ EXPLAINED: dict[str, Change] = {
     "a refusal whose day has not come": lambda s: waits(s, date(2020, 10, 10)),
     "due again and left out with its reason": lambda s: comes_by_itself(s, period=PERIOD),
     "withdrawn, due again and left out with its reason": lambda s: withdrawn_for_good(s, period=PERIOD),
+    "money for the one before, and none for one behind": lambda s: one_of_two_held(s, "P-2", 600_000),
     "held for want of money": lambda s: short_of_money(s, 599_999),
     "a return that is kept for its owner": lambda s: returned(s, posting(3, "returned", "credited")),
     "a bank that does not add up by what its break is about": lambda s: [
@@ -497,6 +524,21 @@ def test_a_violation_is_told_once() -> None:
     story.records[1]["proofs"][0].update(holds=False)
     story.records[2]["proofs"][0].update(holds=False)
     assert len(judged(story)) == 1
+
+
+def test_data_checks_of_which_the_library_says_otherwise_break_a_claim(tmp_path: Path) -> None:
+    """A world without people and without days: what is left of it is its end, where both engines are asked."""
+
+    def differing(home: Path, start: date, lines: Mapping[str, BankLine], seed: int) -> HomePipeline:
+        pipeline = settle(home, start, lines, seed, asks_library=False)
+        pipeline.checks_differing = lambda: ["participants.v1"]
+        return pipeline
+
+    world = World(Plan(5, 1, ()), tmp_path, differing, Oracle())
+    world.days = 0
+    found = [(violation.claim, violation.subject) for violation in world.play().violations]
+    world.pipeline.restart()
+    assert found == [("checks agree", "participants.v1")]
 
 
 def test_the_judges_hash_of_an_event_is_the_chains() -> None:
