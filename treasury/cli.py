@@ -288,13 +288,13 @@ def outcomes(
 
 @app.command()
 def hold(participant: str, reason: Reason, person: MaybeAs = None, json: Json = False) -> None:
-    """Keep one person from being sent. Example: salur hold P0000001 --reason 'under review'"""
+    """Keep one person from being sent (penahanan). Example: salur hold P0000001 --reason 'under review'"""
     _person_act("hold", participant, reason, person, json)
 
 
 @app.command()
 def unhold(participant: str, reason: Reason = "", person: MaybeAs = None, json: Json = False) -> None:
-    """End a hold. Example: salur unhold P0000001 --reason 'reviewed'"""
+    """End a hold (mengakhiri penahanan). Example: salur unhold P0000001 --reason 'reviewed'"""
     _person_act("unhold", participant, reason, person, json)
 
 
@@ -306,7 +306,7 @@ def _person_act(act: str, participant: str, reason: str, person: str | None, as_
 
 @app.command()
 def stop(reason: Reason, person: MaybeAs = None, json: Json = False) -> None:
-    """Nothing is sent until `salur resume`. Example: salur stop --reason 'bank asks us to wait'"""
+    """Stop all sending (menghentikan pengiriman) until `salur resume`. Example: salur stop --reason 'bank asks us to wait'"""
     from disbursement import steps
 
     answer(steps.brake(terminal.open_house(person), "stop", reason), json, ["Stopped: nothing is sent."])
@@ -314,7 +314,7 @@ def stop(reason: Reason, person: MaybeAs = None, json: Json = False) -> None:
 
 @app.command()
 def resume(reason: Reason = "", person: MaybeAs = None, json: Json = False) -> None:
-    """End a stop. Example: salur resume --reason 'bank is ready'"""
+    """End a stop (melanjutkan pengiriman). Example: salur resume --reason 'bank is ready'"""
     from disbursement import steps
 
     answer(steps.brake(terminal.open_house(person), "resume", reason), json, ["Resumed."])

@@ -9,12 +9,14 @@ from treasury import terminal
 from treasury.options import As, Json, MaybePeriod
 from treasury.terminal import answer, maybe_period, rupiah
 
-app = typer.Typer(no_args_is_help=True, help="What is unknown at a bank: list, answer, confirm; inquiries, release.")
+app = typer.Typer(
+    no_args_is_help=True, help="What is unknown at a bank (belum diketahui): list, answer, confirm; inquiries, release."
+)
 
 
 @app.command("list")
 def unknown_list(period: MaybePeriod = None, json: Json = False) -> None:
-    """Files and payments that are unknown, since when, why, and what is needed. Example: salur unknown list --period 2020-07"""
+    """Files and payments that are unknown (belum diketahui), since when, why, and what is needed. Example: salur unknown list --period 2020-07"""
     from reconciliation import letters
 
     rows = letters.waiting(terminal.open_house(), maybe_period(period))
@@ -36,7 +38,14 @@ def unknown_list(period: MaybePeriod = None, json: Json = False) -> None:
 @app.command("answer")
 def unknown_answer(
     subject: Annotated[str, typer.Argument(metavar="FILE_OR_E2E", help="A file's name or an end-to-end id.")],
-    says: Annotated[str, typer.Option(help="never_arrived, received, credited or rejected.")],
+    says: Annotated[
+        str,
+        typer.Option(
+            help="never_arrived: the bank never got the file; its attempts have ended. received: the bank has it; its payments stand as"
+            " submitted. credited: the money is on the recipients' accounts; only this is paid. rejected: refused, and no recipient"
+            " has the money; the attempts have ended."
+        ),
+    ],
     letter: Annotated[Path, typer.Option(help="The bank's letter, as a file; its bytes are archived.")],
     person: As,
     code: Annotated[
@@ -47,7 +56,7 @@ def unknown_answer(
     ] = "status",
     json: Json = False,
 ) -> None:
-    """Enter what a bank's letter says. Example: salur unknown answer FILE --says never_arrived --letter letter.pdf --as siti"""
+    """Enter what a bank's letter says (jawaban tertulis bank). Example: salur unknown answer FILE --says never_arrived --letter letter.pdf --as siti"""
     from reconciliation import letters
 
     result = letters.answer(terminal.open_house(person), subject, says, letter, person, code, code_list)
@@ -66,7 +75,7 @@ def unknown_confirm(
     digest: Annotated[str, typer.Option(help="The answer's digest, as shown.")],
     json: Json = False,
 ) -> None:
-    """Confirm what another person entered; it becomes evidence. Example: salur unknown confirm FILE --as budi --digest 3f…"""
+    """Confirm what another person entered (jawaban tertulis bank); it becomes evidence. Example: salur unknown confirm FILE --as budi --digest 3f…"""
     from reconciliation import letters
 
     result = letters.confirm(terminal.open_house(person), subject, person, digest)
@@ -77,7 +86,7 @@ def unknown_confirm(
 
 @app.command("inquiries")
 def unknown_inquiries(json: Json = False) -> None:
-    """What banks were asked, by `salur inquire`, and where each inquiry stands. Example: salur unknown inquiries"""
+    """What banks were asked (pertanyaan ke bank), by `salur inquire`, and where each inquiry stands. Example: salur unknown inquiries"""
     from disbursement import inquiries
 
     rows = inquiries.listed(terminal.open_house())
@@ -96,7 +105,7 @@ def unknown_release(
     digest: Annotated[str, typer.Option(help="The inquiry's digest, as shown.")],
     json: Json = False,
 ) -> None:
-    """Consent of a second person to ask for payments back. Example: salur unknown release INQUIRY --as budi --digest 3f…"""
+    """Consent of a second person (pelepasan) to ask for payments back. Example: salur unknown release INQUIRY --as budi --digest 3f…"""
     from disbursement import inquiries
 
     result = inquiries.release(terminal.open_house(person), inquiry, person, digest)
@@ -109,7 +118,7 @@ def inquire(
     person: As,
     json: Json = False,
 ) -> None:
-    """Write an inquiry to a bank that takes one; `salur submit` sends it. Example: salur inquire FILE --kind status --as siti"""
+    """Write an inquiry (pertanyaan ke bank) to a bank that takes one; `salur submit` sends it. Example: salur inquire FILE --kind status --as siti"""
     from disbursement import inquiries
 
     result = inquiries.draft(terminal.open_house(person), file, kind, person)
