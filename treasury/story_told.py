@@ -150,6 +150,7 @@ tentang {about} | about {about}
 tentang {subject} | about {subject}
 kode {reason_code} dari daftar {code_list} | code {reason_code} of the list {code_list}
 kode {reason_code} | code {reason_code}
+menurut jawaban tertulis bank: {says} | as the bank wrote: {says}
 menurut {from} | according to the {from}
 bank: {bank} | bank: {bank}
 seharusnya {expected} | expected {expected}
@@ -178,6 +179,7 @@ alasan: {reason} | reason: {reason}
 dengan cara {to} | by way of {to}
 lewat {via} | via {via}
 surat {letter_sha256} | letter {letter_sha256}
+atas dasar keadaan menurut {standing} | given what stands by {standing}
 dimasukkan oleh {entered_by} | entered by {entered_by}
 pemeriksaan di bank: {looked} | the look at the bank: {looked}
 bukti: {proof} | proof: {proof}

@@ -161,6 +161,12 @@ STEPS: list[tuple[str, dict[str, Any], str, str]] = [
         "Payment NG60DK8F34QQCCF: unknown, about F-1.xml, found: no answer by 4 December 2020 17:00 WIB, payments: 3, Rp1.800.000 in all, by siti.",
     ),
     (
+        "never_arrived",
+        {"end_to_end_id": E2E, "subject": "F-1.xml", "says": "never_arrived", "entered_by": "siti", "person": "budi"},
+        "Pembayaran NG60DK8F34QQCCF: tidak pernah sampai, tentang F-1.xml, menurut jawaban tertulis bank: berkas tidak pernah sampai, dimasukkan oleh siti, oleh budi.",
+        "Payment NG60DK8F34QQCCF: never arrived, about F-1.xml, as the bank wrote: the file never arrived, entered by siti, by budi.",
+    ),
+    (
         "released",
         {"subject": "B-1", "person": "budi"},
         "Kelompok pembayaran B-1 dilepas, oleh budi.",
@@ -210,9 +216,9 @@ STEPS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     (
         "bank_answer_entered",
-        {"subject": "F-1.xml", "person": "siti", "says": "never_arrived", "letter_sha256": HASH},
-        "Jawaban tertulis bank tentang F-1.xml dimasukkan: berkas tidak pernah sampai, surat 580850554e7e, oleh siti.",
-        "The bank's written answer about F-1.xml was entered: the file never arrived, letter 580850554e7e, by siti.",
+        {"subject": "F-1.xml", "person": "siti", "says": "never_arrived", "letter_sha256": HASH, "standing": HASH},
+        "Jawaban tertulis bank tentang F-1.xml dimasukkan: berkas tidak pernah sampai, surat 580850554e7e, atas dasar keadaan menurut 580850554e7e, oleh siti.",
+        "The bank's written answer about F-1.xml was entered: the file never arrived, letter 580850554e7e, given what stands by 580850554e7e, by siti.",
     ),
     (
         "bank_answer",
