@@ -4,8 +4,9 @@ A file is debited by one entry that bears its reference (PmtInfId, MsgId, or eit
 sum; or without the payments that the bank refused beforehand, for exactly that remainder; or in parts that sum to one of
 the two. Payments come back one by one under their end-to-end id, or together under the file's reference for exactly the
 sum of the refused. A bank may also debit payment by payment. Nothing is joined by its amount alone: an entry without a
-reference that would fit is `ambiguous`. Money comes back only where some went: what is sent back without a debit, and
-of which no report says that it was settled or refused, moves nothing and is a break.
+reference that would fit is `ambiguous`; one that names a payment with another file's reference is a `contradiction`. Money
+comes back only where some went: what is sent back without a debit, and of which no report says that it was settled or
+refused, moves nothing and is a break.
 
 Each booked row ends in one place; `placed` names it, and each place's rupiah can be proved against our own.
 """
@@ -129,6 +130,7 @@ class _Reader:
     def read(self) -> None:
         self._tell_unsent()
         self._take_back_from_us()
+        self._tell_strays()
         single = (self.position >= 0) & (self.place < 0)
         fits = self._same_amounts(single)
         self._join_singly(fits & self.is_debit, "payment_debit", self.debit_row)
@@ -158,6 +160,15 @@ class _Reader:
         """The bank undoes a credit to our account: money that was back is gone again. Never joined, always a break."""
         for row in np.flatnonzero(self.is_debit & self.is_reversal & (self.place < 0)).tolist():
             self._break("contradiction", row, "money that came back stays", "debited again", self._entry_name(row))
+
+    def _tell_strays(self) -> None:
+        """Rows that name a payment and bear another file's references, or two files'. Unknown ones may be the bank's own."""
+        own = np.append(self.ours.file, -1)[self.position]
+        for row in np.flatnonzero((own >= 0) & (self.file != -1) & (self.file != own) & (self.place < 0)).tolist():
+            file = self.ours.files[int(own[row])]
+            found = " ".join(filter(None, (self._cell(name, row) for name in reversed(_FILE_NAMES))))
+            expected = f"{file.message_id} {file.payment_information_id}"
+            self._break("contradiction", row, expected, found, f"references {self._entry_name(row)}")
 
     def _same_amounts(self, single: Flags) -> Flags:
         wrong = single.copy()

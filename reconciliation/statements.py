@@ -20,11 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.breaks import Findings
-from reconciliation.notices import Told, compare, split
+from reconciliation.notices import BOOKED, Told, compare, split, with_details
 from reconciliation.sides import Numbers, to_flags, to_groups, to_numbers
 from schemas.tables import TABLES
 
-BOOKED = "BOOK"
 STATEMENT_KEY = ("bank", "evidence", "statement_id")
 """What tells a statement from others in the tables of a reconciliation."""
 Sums = dict[tuple[Any, ...], list[int]]
@@ -40,7 +39,8 @@ class Statements(NamedTuple):
     """Each statement once, with its entries: statements.v1 and entries.v1, each with `bank` and `evidence`.
 
     Once entries are read, `statements` has a column `period` too: that of the files it names, null where it names none.
-    `entries` holds, after those of statements, what notifications tell and no statement shows (`told`).
+    `entries` holds, after those of statements, what notifications tell and no statement shows (`told`); what they say more of
+    a statement's booking stands in its row's place.
     """
 
     statements: pa.Table
@@ -77,9 +77,9 @@ def take_once(statements: pa.Table, entries: pa.Table) -> Statements:
     chosen = ordered.take(pa.array(kept, pa.int64()))
     keys = {tuple(row.values()) for row in chosen.select(STATEMENT_KEY).to_pylist()}
     counting = _entries_in_order(stated, keys)
-    told = compare(only_booked(notices), only_booked(counting)) if notices.num_rows else None
+    told = compare(only_booked(notices), counting) if notices.num_rows else None
     if told is not None:
-        counting = pa.concat_tables([counting, told.early]).combine_chunks()
+        counting = pa.concat_tables([with_details(counting, told), told.early]).combine_chunks()
     return Statements(chosen.combine_chunks(), counting, tuple(conflicts), sums, told)
 
 

@@ -192,7 +192,19 @@ def _booked(world: World, file: Row, direction: str) -> list[Row]:
         if e["bank"] == file["channel"] and e["status"] == "BOOK" and e["direction"] == direction
     ]
     rows = [{"return_code": None, "end_to_end_id": None, **row} for row in rows]
+    rows = [row for row in rows if not _is_astray(world, row)]
     return sorted(rows, key=lambda row: (row["booking_date"], row["statement_id"], row["entry_number"]))
+
+
+def _is_astray(world: World, row: Row) -> bool:
+    """Whether an entry names a payment and bears the reference of a file that the payment is not in."""
+    own = {sent["file_name"] for sent in world.sent if sent["end_to_end_id"] == row["end_to_end_id"]}
+    return bool(own) and any(
+        row.get(name) is not None and row[name] == file[name] and file["file_name"] not in own
+        for file in world.files
+        if file["channel"] == row["bank"]
+        for name in ("message_id", "payment_information_id")
+    )
 
 
 def _about_file(rows: list[Row], file: Row) -> list[Row]:

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -79,6 +80,7 @@ def _entry(draw: st.DrawFn, made: World, bank: str) -> dict[str, Any]:
     total = file["control_sum_idr"]
     amount = draw(st.sampled_from((TRANCHE, 50_000)))
     code = draw(st.sampled_from((None, None, "AC04")))
+    other = draw(st.sampled_from(files))["message_id"]
     made_entry = draw(
         st.sampled_from(
             [
@@ -86,9 +88,11 @@ def _entry(draw: st.DrawFn, made: World, bank: str) -> dict[str, Any]:
                 debit_of(file["file_name"], total),
                 debit_of(file["file_name"], draw(st.sampled_from((total - TRANCHE, TRANCHE, 2 * TRANCHE)))),
                 entry("debit", amount, end_to_end_id=draw(st.sampled_from(ids))),
+                entry("debit", amount, end_to_end_id=draw(st.sampled_from(ids)), message_id=other),
                 entry("debit", amount),
                 reversal_of(draw(st.sampled_from(ids)), amount, return_code=code),
                 reversal_of(draw(st.sampled_from(ids)), amount, return_code=code),
+                reversal_of(draw(st.sampled_from(ids)), amount, return_code=code, message_id=other),
                 reversal_of(None, draw(st.sampled_from((total, amount))), message_id=file["message_id"]),
                 reversal_of(None, amount),
                 reversal_of("X9", amount),
@@ -203,3 +207,31 @@ def test_what_is_only_notified_puts_every_instruction_where_a_statement_would(ma
         made.entries += [e | about | {"bank_reference": f"{row['evidence']}/{e['entry_number']}"} for e in mine]
     made.statements = [row for row in made.statements if row not in late]
     assert states(made.matched(LATE)) == stated
+
+
+@settings(FEW, max_examples=25)
+@given(worlds(), st.data())
+def test_a_statement_of_sums_with_its_details_notified_is_a_statement_with_the_details(
+    made: World, data: st.DataObject
+) -> None:
+    for row in made.entries:
+        row["bank_reference"] = f"{row['evidence']}/{row['entry_number']}"
+    named = [row for row in made.entries if row.get("end_to_end_id") and row["direction"] == "credit"]
+    for row in [row for row in named if data.draw(st.booleans())]:
+        number = 1 + sum(each.get("kind") == "notification" for each in made.entries)
+        about = {"kind": "notification", "evidence": f"told {number}", "statement_id": f"N{number}"}
+        made.entries.append(row | about)
+        row.update(dict.fromkeys(("end_to_end_id", "message_id", "return_code")), is_reversal=False)
+    plain = deepcopy(made)
+    told = {row["bank_reference"]: row for row in plain.entries if row.get("kind")}
+    plain.entries = [
+        told.get(row["bank_reference"], row)
+        | {name: row[name] for name in ("evidence", "statement_id")}
+        | {"kind": None}
+        for row in plain.entries
+        if not row.get("kind")
+    ]
+    found, expected = made.matched(LATE), plain.matched(LATE)
+    assert states(found) == plain_states(plain)
+    assert found.placed.equals(expected.placed)
+    assert found.breaks.equals(expected.breaks)

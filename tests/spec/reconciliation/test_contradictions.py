@@ -156,3 +156,34 @@ def test_nothing_here_depends_on_the_time_of_reading(made: World) -> None:
     made.report("F1", {"E1": "ACCC", "E2": "ACCC"})
     made.report("F1", {"E1": "RJCT AC04"})
     assert set(breaks(made.matched())) <= set(breaks(made.matched(LATE)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"message_id": "M-F2"},
+        {"payment_information_id": "P-F2"},
+        {"message_id": "M-F1", "payment_information_id": "P-F2"},
+    ],
+)
+@pytest.mark.parametrize("side", ["debit", "credit"])
+@pytest.mark.parametrize("told_by", ["statement", "notification"])
+def test_a_booking_that_names_a_payment_under_another_file_s_reference_moves_nothing(
+    made: World, other: dict[str, str], side: str, told_by: str
+) -> None:
+    made.file("F2", ["E3"])
+    made.report("F1", {"E1": "ACSC", "E2": "ACSC"})
+    made.report("F2", {"E3": "ACSC"})
+    before = states(made.matched())
+    getattr(made, told_by)(1, [entry(side, TRANCHE, end_to_end_id="E1", **other)])
+    assert states(made.matched()) == before
+    (row,) = made.matched().breaks.to_pylist()
+    assert (row["kind"], row["end_to_end_id"], row["file_name"]) == ("contradiction", "E1", "F1")
+    assert (row["expected"], row["found"]) == ("M-F1 P-F1", " ".join(other.values()))
+    assert made.matched().placed["place"].to_pylist() == ["break"]
+
+
+def test_a_message_id_of_the_bank_s_own_plays_no_part(made: World) -> None:
+    made.statement(1, [entry("debit", TRANCHE, end_to_end_id="E1", message_id="OF-THE-BANK")])
+    assert states(made.matched())["E1"] == "debited"
+    assert ("contradiction", "E1") not in breaks(made.matched())
