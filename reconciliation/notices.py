@@ -100,17 +100,28 @@ class _Shown:
         positions = np.flatnonzero(concerned)
         self.by_reference: dict[Key, list[Row]] = defaultdict(list)
         self._by_names: dict[Key, list[Row]] = defaultdict(list)
+        self._by_both: dict[Key, list[Row]] = defaultdict(list)
         for position, row in zip(positions.tolist(), entries.take(pa.array(positions)).to_pylist(), strict=True):
             if row["status"] in (None, BOOKED):
                 row["position"] = position
                 self._by_names[_names_key(row)].append(row)
+                self._by_both[*_names_key(row), _reference(row)].append(row)
                 if _reference(row):
                     self.by_reference[_reference_key(row)].append(row)
 
     def by_names(self, row: Row, copy: int) -> Row | None:
         """The row that shows the `copy`-th notified one of its kind, by other references than the bank's."""
-        like = [other for other in self._by_names.get(_names_key(row), []) if _compatible(row, other)]
-        return like[copy] if any(_named(row, name) for name in _NAMES) and copy < len(like) else None
+        if not any(_named(row, name) for name in _NAMES):
+            return None
+        key, reference = _names_key(row), _reference(row)
+        both = [self._by_both.get((*key, each), []) for each in (reference, None)]
+        for like in both if reference else [self._by_names.get(key, [])]:
+            if _named(row, "end_to_end_id"):  # else all their references agree
+                like = [other for other in like if _compatible(row, other)]
+            if copy < len(like):
+                return like[copy]
+            copy -= len(like)
+        return None
 
 
 class _Comparison:
@@ -137,15 +148,20 @@ class _Comparison:
         more = [(place, row) for place, row in left if any(_named(row, name) for name in names)]
         done = self._details(nameless, more, left) if more else set()
         whole, told = sum(map(_idr, shown)), sum(_idr(row) for _, row, _ in group)
+        amounts = {True: set(map(_idr, nameless)), False: set(map(_idr, shown))}
         for place, row, copy in group:
             if place in done:
                 continue
             payment = _named(row, "end_to_end_id")
-            same = by_payment.get(payment, []) + nameless if payment else shown  # no row of two that name two payments
-            equal = [other for other in same if _idr(other) == _idr(row)]
+            own = by_payment.get(payment, [])
+            same = (own or nameless) if payment else shown  # no row of two that name two payments
+            equal = [other for other in own if _idr(other) == _idr(row)]
+            is_equal = bool(equal) or _idr(row) in amounts[payment is not None]
             if same:
-                self._fill(row, _twin(row, copy, equal, shown))
-                if told != whole and not equal:
+                # It is surely the row that names the same payment, or is alone under the reference.
+                equal = equal or (same if is_equal and len(shown) == 1 else [])
+                self._fill(row, equal[min(copy, len(equal) - 1)] if equal else None)
+                if told != whole and not is_equal:
                     self.differing.append((row, _idr(same[0]), _idr(row)))
             elif twin := self.shown.by_names(row, copy):
                 self._fill(row, twin)
@@ -186,14 +202,6 @@ def _detail(other: Row, row: Row) -> Row:
     said = {name: row[name] if row[name] and row[name] not in NO_REFERENCE else other[name] for name in _NAMES}
     said |= {name: row[name] if other[name] is None else other[name] for name in ("return_code", "reason_text")}
     return other | said | {"is_reversal": other["is_reversal"] or row["is_reversal"], "amount_idr": _idr(row)}
-
-
-def _twin(row: Row, copy: int, equal: list[Row], shown: list[Row]) -> Row | None:
-    """The one row that a notified one is surely the same as: it names the same payment, or is alone under its reference."""
-    own = [other for other in equal if _named(other, "end_to_end_id") and _named(row, "end_to_end_id")]
-    if own:
-        return own[min(copy, len(own) - 1)]
-    return equal[0] if equal and len(shown) == 1 else None
 
 
 def _once(rows: list[Row]) -> Iterator[tuple[int, Row, int]]:
