@@ -302,7 +302,8 @@ def test_a_mark_of_reversal_that_the_statement_leaves_out_is_the_notification_s(
 @pytest.mark.parametrize("is_told", [True, False])
 def test_a_reference_that_one_side_leaves_out_does_not_make_two_bookings(made: World, name: str, is_told: bool) -> None:
     made.statement(1, [DEBIT])
-    less, more = return_of("E1"), return_of("E1", **{name: f"{name[0].upper()}-F1"})
+    less = return_of("E1")
+    more = less | {name: f"{name[0].upper()}-F1"}
     matched = both(made, [more if is_told else less], [less if is_told else more])
     assert states(matched)["E1"] == "returned"
     assert breaks(matched) == []
@@ -319,6 +320,8 @@ def test_a_reference_that_both_bear_and_that_differs_makes_two_bookings(made: Wo
 def test_notifications_that_say_more_and_less_of_one_booking_tell_it_once(made: World) -> None:
     made.statement(1, [DEBIT])
     made.notification(2, [return_of("E1")])
-    made.notification(2, [return_of("E1", message_id="M-F1", code=None)], statement_id="N3", evidence="another")
+    made.notification(
+        2, [return_of("E1", message_id="M-F1") | {"return_code": None}], statement_id="N3", evidence="another"
+    )
     assert breaks(made.matched()) == []
     assert made.matched().matches.to_pylist()[0]["reason_code"] == "AC04"
