@@ -86,6 +86,7 @@ RATES: Final[dict[str, int]] = {
     "desk.maker_releases": 300,
     "desk.stop": 150,
     "desk.hold": 300,
+    "desk.hold_after_release": 1_500,
     "desk.reject": 250,
     "desk.forgets_release": 400,
     "desk.decides_early": 200,

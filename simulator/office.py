@@ -1,9 +1,10 @@
 """A treasury's routine in a simulated programme: which step on which day, what is done about a refusal, and what goes wrong."""
 
 from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 from schemas.errors import SalurError, TryLater
@@ -133,13 +134,23 @@ class Office:
     def _hold_somebody(self) -> None:
         where = self._today.isoformat()
         if self._chance.strikes("desk.hold", where) and self.people:
-            rng = self._chance.of("hold", where)
-            person = self.people[rng.randrange(len(self.people))]
-            held = {"participant": person, "reason": "diperiksa / under review"}
-            if isinstance(self.desk.give("hold", **held), dict):
-                self.held.add(person)
-                self.since.acts.append(("hold", held))
-                self.desk.agenda.after(24 * rng.randrange(1, 30), lambda: self.unhold(person))
+            self._hold(self._chance.of("hold", where), self.people)
+
+    def _hold_somebody_released(self) -> None:
+        """A complaint about somebody whose payment is released and not sent yet."""
+        where = self._today.isoformat()
+        if self._chance.strikes("desk.hold_after_release", where):
+            released = {row["participant_id"] for row in self.desk.export("instructions") if row["state"] == "released"}
+            if people := sorted(released - self.held):
+                self._hold(self._chance.of("hold after release", where), people)
+
+    def _hold(self, rng: Random, people: Sequence[str]) -> None:
+        person = people[rng.randrange(len(people))]
+        held = {"participant": person, "reason": "diperiksa / under review"}
+        if isinstance(self.desk.give("hold", **held), dict):
+            self.held.add(person)
+            self.since.acts.append(("hold", held))
+            self.desk.agenda.after(24 * rng.randrange(1, 30), lambda: self.unhold(person))
 
     def unhold(self, person: str) -> None:
         """End a hold."""
@@ -183,6 +194,7 @@ class Office:
         if self._chance.strikes("desk.stop", where):
             self.is_stopped = isinstance(self.desk.give("stop", reason="tunggu / wait"), dict) or self.is_stopped
             self.desk.agenda.after(24 * self._chance.of("stop", where).randrange(1, 4), self.resume)
+        self._hold_somebody_released()
         self._has_sent, self._last_sent = True, self._today
         if isinstance(self.desk.give("submit"), SalurError):
             self._act_on_refusals()
