@@ -12,7 +12,6 @@ from scripts import simulate_mutants
 ROOT = Path(__file__).parent.parent.parent
 MUTANTS = sorted((ROOT / "tests" / "mutants").glob("*.patch"))
 KEPT = {
-    "intent_after_sending": "forgotten",
     "missing_key": "paid twice",
     "retry_around_the_send": "forgotten",
     "return_ignored": "proof",
